@@ -1,0 +1,38 @@
+# Run by ctest itself at its start (TEST_INCLUDE_FILES), with `group` and `program` set: one entry for each
+# TEST_SUITE of the program, and one for the cases that stand outside of any suite.
+set(listing "")
+set(status missing)
+if(EXISTS "${program}")
+    execute_process(COMMAND "${program}" --list-test-suites --no-intro=true --no-version=true
+        OUTPUT_VARIABLE listing RESULT_VARIABLE status)
+endif()
+
+if(NOT status STREQUAL "0")
+    add_test("${group}.not_built" "${program}" --list-test-suites)
+    set_tests_properties("${group}.not_built" PROPERTIES LABELS "${group}")
+else()
+    string(REPLACE ";" "," listing "${listing}")
+    string(REPLACE "\n" ";" listing "${listing}")
+    set(names "")
+    foreach(line IN LISTS listing)
+        if(NOT line MATCHES "^(\\[doctest\\]|=====|$)")
+            list(APPEND names "${line}")
+        endif()
+    endforeach()
+
+    execute_process(COMMAND "${program}" --count "--test-suite-exclude=?*"
+        OUTPUT_VARIABLE outside)
+    if(NOT outside MATCHES "current filters: 0")
+        add_test("${group}.(no suite)" "${program}" "--test-suite-exclude=?*")
+        set_tests_properties("${group}.(no suite)" PROPERTIES LABELS "${group}" TIMEOUT 300)
+    endif()
+    foreach(name IN LISTS names)
+        string(REPLACE "," "\\," filter "${name}")
+        set(test "${name}")
+        if(NOT name MATCHES "^${group}\\.")
+            set(test "${group}.${name}")
+        endif()
+        add_test("${test}" "${program}" "--test-suite=${filter}")
+        set_tests_properties("${test}" PROPERTIES LABELS "${group}" TIMEOUT 300)
+    endforeach()
+endif()
