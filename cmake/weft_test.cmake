@@ -23,8 +23,8 @@ endfunction()
 
 # weft_test_scripts(<group>): each tests/<group>/*_test.{sh,py} as one ctest entry <group>.<name>.
 #
-# A script finds the build in WEFT_BUILD_DIR and the source in WEFT_SOURCE_DIR, exits 0, or 77 when this
-# machine cannot run it. A line "# ctest: slow serial timeout=900" near its top sets the label that --quick
+# A script finds the build in WEFT_BUILD_DIR, the source in WEFT_SOURCE_DIR and the sanitizers, if any, in
+# WEFT_SANITIZE; it exits 0, or 77 when this machine cannot run it. A line "# ctest: slow serial timeout=900" near its top sets the label that --quick
 # leaves out, that nothing may run beside it, and its seconds (300 unless told).
 function(weft_test_scripts group)
     file(GLOB scripts CONFIGURE_DEPENDS ${group}/*_test.sh ${group}/*_test.py)
@@ -54,6 +54,7 @@ function(weft_test_scripts group)
         set_property(TEST ${test} PROPERTY LABELS ${labels})
         set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} SKIP_RETURN_CODE 77)
         set_property(TEST ${test} PROPERTY ENVIRONMENT
-            "WEFT_BUILD_DIR=${PROJECT_BINARY_DIR}" "WEFT_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+            "WEFT_BUILD_DIR=${PROJECT_BINARY_DIR}" "WEFT_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+            "WEFT_SANITIZE=${WEFT_SANITIZE}")
     endforeach()
 endfunction()
