@@ -1,0 +1,116 @@
+#pragma once
+// One io_uring: requests go in as calls, completions come out as calls of a `ring_completion`.
+//
+// The only file pair that knows liburing. Nothing reaches the kernel before `enter()` (or until the
+// submission queue is full), so a turn of the loop costs one system call. Buffers, addresses and the
+// ring_completion itself must stay where they are until the completion arrived, also after
+// `cancel()`; `withdraw()` is the way to end a request whose owner is about to go. One thread: the
+// one that made the ring. Linux 6.1 or newer.
+
+#include <weft/base/instant.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+struct io_uring_sqe;
+struct iovec;
+struct open_how;
+struct statx;
+
+namespace weft {
+
+/// Whom the kernel's answer goes to: one request in flight at a time.
+class ring_completion {
+public:
+    /// `result` as in io_uring: a count, a descriptor, or a negated errno. Called from
+    /// `ring::reap()`; may start requests, and may destroy the ring_completion.
+    using handler = void (*)(ring_completion&, int result, unsigned flags) noexcept;
+
+    explicit ring_completion(handler on_completion) noexcept : on_completion_{on_completion} {}
+    ring_completion(const ring_completion&) = delete;
+    ring_completion& operator=(const ring_completion&) = delete;
+    ~ring_completion();  // precondition: not in flight
+
+    [[nodiscard]] bool is_in_flight() const noexcept { return in_flight_; }
+
+private:
+    friend class ring;
+    handler on_completion_;
+    bool in_flight_ = false;
+};
+
+class ring {
+public:
+    struct options {
+        unsigned submissions = 256;   ///< requests collected between two enters; more enters early
+        unsigned completions = 4096;  ///< answers the kernel can post before it has to queue them
+    };
+    struct counters {
+        std::uint64_t enters = 0;       ///< system calls made
+        std::uint64_t submitted = 0;    ///< requests made, cancellations apart
+        std::uint64_t completed = 0;    ///< answers dispatched
+        std::uint64_t early_enters = 0;  ///< the submission queue was full
+        std::uint64_t overflows = 0;    ///< times the completion queue had overflowed
+    };
+
+    /// Throws std::system_error that says what to do when the kernel has no io_uring, forbids it, or
+    /// is older than 6.1.
+    explicit ring(options wanted = {256, 4096});
+    ring(const ring&) = delete;
+    ring& operator=(const ring&) = delete;
+    /// Precondition: nothing is in flight.
+    ~ring();
+
+    // Requests. Each occupies `done` until its completion.
+    void read(ring_completion& done, int fd, std::span<std::byte> into, std::uint64_t offset);
+    void write(ring_completion& done, int fd, std::span<const std::byte> from,
+               std::uint64_t offset);
+    void write_vectored(ring_completion& done, int fd, std::span<const iovec> from,
+                        std::uint64_t offset);
+    /// Completes with the events (POLLIN, …) that came; `events` as in poll(2).
+    void poll(ring_completion& done, int fd, unsigned events);
+    void open(ring_completion& done, int directory, const char* path, open_how& how);
+    void status(ring_completion& done, int fd, unsigned mask, struct statx& into);
+    void close(ring_completion& done, int fd);
+    void sync(ring_completion& done, int fd);
+    void no_operation(ring_completion& done);
+
+    /// Asks the kernel to end a request that is in flight. Its completion still comes: -ECANCELED,
+    /// or its result when it was faster.
+    void cancel(ring_completion& target);
+
+    /// Ends a request and waits, on the spot, until the kernel has let go of its buffers. Its handler
+    /// is not called. Others' completions are kept for the next `reap()`.
+    void withdraw(ring_completion& target) noexcept;
+
+    /// Dispatches completions that have arrived, at most `budget`. Returns how many.
+    std::size_t reap(std::size_t budget) noexcept;
+
+    /// Submits, then collects what has completed; waits for the first completion until `timeout`
+    /// has passed (nullopt: however long it takes). Does not wait when one is already there.
+    void enter(std::optional<duration> timeout) noexcept;
+
+    /// Something is there for `reap()`.
+    [[nodiscard]] bool has_completions() const noexcept;
+    [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
+    [[nodiscard]] const counters& statistics() const noexcept { return counters_; }
+
+private:
+    struct state;
+
+    io_uring_sqe& next_entry();
+    io_uring_sqe& request(ring_completion& done);
+    void collect(int entered) noexcept;
+    void set_aside_completions();
+    [[nodiscard]] bool take_set_aside(const ring_completion& target);
+    void dispatch(ring_completion& done, int result, unsigned flags) noexcept;
+
+    std::unique_ptr<state> state_;
+    std::size_t in_flight_ = 0;
+    counters counters_;
+};
+
+}  // namespace weft
