@@ -80,6 +80,10 @@ public:
         assert(!empty());
         return static_cast<T&>(*head_.next_);
     }
+    [[nodiscard]] const T& front() const noexcept {
+        assert(!empty());
+        return static_cast<const T&>(*head_.next_);
+    }
     [[nodiscard]] T& back() noexcept {
         assert(!empty());
         return static_cast<T&>(*head_.previous_);

@@ -66,9 +66,12 @@ private:
 
     [[nodiscard]] std::size_t find(const wire::ipv4_header& header) const noexcept;
     [[nodiscard]] static fit fit_of(const datagram& into, std::size_t begin, std::size_t end);
-    void make_room(std::size_t wanted_bytes, const datagram* keep);
+    [[nodiscard]] bool add(datagram& into, const wire::ipv4_header& header,
+                           wire::bytes_view payload);
+    [[nodiscard]] bool make_room(std::size_t wanted_bytes, const datagram& keep);
+    bool give_up_oldest(const datagram* keep);
     void discard(std::size_t index);
-    void poison(datagram& bad);
+    void poison(datagram& bad, std::uint64_t& reason);
     [[nodiscard]] std::optional<reassembled_datagram> complete(std::size_t index);
 
     stack_counters& counters_;

@@ -54,19 +54,26 @@ private:
     struct slot {
         ip_address next_hop;
         std::vector<std::byte> bytes;
-        std::uint64_t waiting_since = 0;  ///< generation of the cache when last found unresolved
-        bool is_waiting = false;
+        bool is_waiting = false;  ///< was unresolved when the cache last changed
     };
 
-    void remove(std::size_t position);
+    [[nodiscard]] slot& at(std::size_t position) noexcept { return slots_[order_[position]]; }
+    [[nodiscard]] ready_reply lend(std::size_t position, const mac_address& mac);
+    void drop(std::size_t position);
+    void take_out(std::size_t position);
+    void release_lent() noexcept;
+    static void trim(slot& unused) noexcept;
     [[nodiscard]] std::size_t waiting_for(const ip_address& next_hop) const noexcept;
+    [[nodiscard]] std::size_t first_waiting_for(const ip_address& next_hop) noexcept;
 
     stack_counters& counters_;
     std::array<slot, max_packets> slots_;
     std::array<std::uint8_t, max_packets> order_{};  ///< slots in use, oldest first, then free ones
     std::size_t size_ = 0;
     std::size_t bytes_ = 0;
+    std::uint64_t seen_generation_ = 0;
     std::optional<std::uint8_t> lent_;  ///< the slot of the last poll's packet
+    bool has_news_ = false;             ///< a packet may have become ready since the last poll
 };
 
 }  // namespace weft::net::ip
