@@ -1,0 +1,114 @@
+#pragma once
+// A host's whole protocol stack, sans-IO: frames, calls and the time come in as values, frames are
+// polled out. No clock, no thread, no system call, no coroutine; see net/io/host.hpp for the side
+// that waits and devices.
+//
+// A packet's way in: on_frame → on_ipv4 → tcp::demux → tcp::connection. Out: poll_frame →
+// tcp::connection::poll_segment → wire::emit_*. Nothing is emitted but in poll_frame.
+
+#include <weft/base/instant.hpp>
+#include <weft/base/result.hpp>
+#include <weft/net/address.hpp>
+#include <weft/net/block_pool.hpp>
+#include <weft/net/counters.hpp>
+#include <weft/net/frame.hpp>
+#include <weft/net/ip/fragments.hpp>
+#include <weft/net/ip/icmp.hpp>
+#include <weft/net/ip/neighbor_cache.hpp>
+#include <weft/net/ip/reply_queue.hpp>
+#include <weft/net/ip/route_table.hpp>
+#include <weft/net/observer.hpp>
+#include <weft/net/tcp/demux.hpp>
+
+#include <optional>
+
+namespace weft::net {
+
+/// What a stack is made of. Plain values.
+struct stack_options {
+    ip_prefix address;                          ///< ours, with the network's prefix
+    std::optional<ip_address> gateway;          ///< for everything outside the prefix
+    mac_address mac;                            ///< unused on a raw_ip link
+    device_capabilities device;                 ///< of the device the frames go to
+    tcp::config tcp;
+    tcp::hash_secret secret;                    ///< 128 random bits; the same bits replay a run
+};
+
+class stack final : private tcp::network_layer {
+public:
+    stack(const stack_options& options, block_pool& pool);
+    stack(const stack&) = delete;
+    stack& operator=(const stack&) = delete;
+
+    // ---- input
+    void on_frame(slice frame, const rx_offload& offload, instant now);
+    void on_timeout(instant now);
+    /// The device did not take a frame that poll_frame had given it.
+    void on_frame_refused() noexcept { ++counters_.device_refused; }
+
+    // ---- output
+    /// Describes the next frame to send in a cleared slot. False: nothing to say now.
+    bool poll_frame(tx_slot& slot, instant now);
+
+    // ---- user calls; see tcp::demux
+    /// An active OPEN. Errors: `invalid_endpoint` (MUST-46), `network_unreachable`, and demux's.
+    result<tcp::connection*> connect(const endpoint& remote, const tcp::connection_options& options,
+                                     instant now, const endpoint& local = {});
+    result<tcp::listener*> listen(const endpoint& local, const tcp::listen_options& options,
+                                  instant now);
+    void close(tcp::listener& l, instant now) { tcp_.close(l, now); }
+    /// Names who watches transitions and segments; nullptr: nobody.
+    void observe(observer* watcher) noexcept { tcp_.watcher = watcher; }
+
+    // ---- queries
+    [[nodiscard]] instant next_timeout() const noexcept;
+    [[nodiscard]] const stack_counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] const stack_options& options() const noexcept { return options_; }
+    [[nodiscard]] tcp::demux& tcp() noexcept { return tcp_; }
+    [[nodiscard]] block_pool& pool() noexcept { return pool_; }
+    /// True when poll_frame may have something to say.
+    [[nodiscard]] bool is_transmit_pending() noexcept;
+
+private:
+    void on_arp(std::span<const std::byte> bytes, instant now);
+    void on_ipv4(slice frame, std::uint32_t offset, ip::link_delivery delivery,
+                 const rx_offload& offload, instant now);
+    void on_datagram(const wire::ipv4_header& header, slice payload, ip::link_delivery delivery,
+                     const rx_offload& offload, instant now);
+    void on_icmp(const wire::ipv4_header& header, const slice& payload, ip::link_delivery delivery,
+                 instant now);
+    void on_tcp(const wire::ipv4_header& header, slice payload, const rx_offload& offload,
+                instant now);
+    void send_icmp_error(const ip::icmp_problem& problem, const wire::ipv4_header& header,
+                         wire::bytes_view payload, ip::link_delivery delivery, instant now);
+    void send_datagram(const wire::ipv4_header& header, wire::bytes_view payload);
+
+    bool poll_arp(tx_slot& slot, instant now);
+    bool poll_reply(tx_slot& slot, instant now);
+    bool poll_tcp(tx_slot& slot, instant now);
+    void emit_tcp_frame(const tcp::connection& c, const tcp::outgoing& out, const mac_address& to,
+                        tx_slot& slot, instant now);
+    void emit_ethernet(const mac_address& to, std::uint16_t type, tx_slot& slot) noexcept;
+    void watch(segment_event::direction way, const tcp::four_tuple& tuple,
+               const wire::tcp_segment_header& header, std::uint32_t payload_bytes,
+               bool retransmission, instant now);
+
+    // tcp::network_layer
+    void send_reply(const tcp::reply& r, instant now) noexcept override;
+    [[nodiscard]] std::uint32_t max_segment_to(const ip_address& remote) const noexcept override;
+    [[nodiscard]] std::uint32_t max_offload_bytes() const noexcept override;
+
+    stack_options options_;
+    block_pool& pool_;
+    stack_counters counters_;
+    ip::route_table routes_;
+    ip::neighbor_cache neighbors_;
+    ip::fragment_store fragments_;
+    ip::icmp_error_sender icmp_errors_;
+    ip::reply_queue replies_;
+    tcp::demux tcp_;
+    std::uint16_t identification_ = 0;
+    bool announce_due_ = true;
+};
+
+}  // namespace weft::net

@@ -1,0 +1,304 @@
+#pragma once
+// One TCP connection: the transmission control block and the state machine around it.
+//
+// Sans-IO and total: segments, calls and the time come in as values, every one of them has an
+// answer in every state, and what there is to say is polled for. It knows no coroutines: it raises
+// signals and keeps waiter slots for whoever hosts it. Kinds of method by name: `on_*` is input from
+// the world, a bare verb a user's call, `poll_*` output, nouns and `is_*`/`can_*` are queries.
+//
+// The sources follow RFC 9293 §3.10: connection_input.cpp (§3.10.7, segment arrives, in its order of
+// checks), connection_calls.cpp (§3.10.1–6), connection_timers.cpp (§3.10.8), connection_output.cpp
+// (§3.8, what to send now). The transitions are one table, in state.hpp. Variables keep RFC names.
+
+#include <weft/base/instant.hpp>
+#include <weft/base/intrusive_list.hpp>
+#include <weft/base/operation.hpp>
+#include <weft/base/result.hpp>
+#include <weft/base/timer_wheel.hpp>
+#include <weft/net/errc.hpp>
+#include <weft/net/ip/neighbor_cache.hpp>
+#include <weft/net/observer.hpp>
+#include <weft/net/tcp/congestion/new_reno.hpp>
+#include <weft/net/tcp/options.hpp>
+#include <weft/net/tcp/receive_buffer.hpp>
+#include <weft/net/tcp/retransmission_timer.hpp>
+#include <weft/net/tcp/segment.hpp>
+#include <weft/net/tcp/send_buffer.hpp>
+#include <weft/net/tcp/sent_ranges.hpp>
+#include <weft/net/tcp/state.hpp>
+
+#include <array>
+#include <memory>
+
+namespace weft::net::tcp {
+
+class demux;
+class listener;
+
+/// What a waiter can wait for; one slot each.
+enum class wait : std::uint8_t { connected, readable, writable, fin_acked, finished, visited };
+inline constexpr std::size_t wait_count = 6;
+
+/// A segment to send: header and options; the text is already in the slot's payload.
+struct outgoing {
+    wire::tcp_header header;
+    wire::tcp_options options;
+    std::uint16_t segment_bytes = 0;  ///< nonzero: to be cut into segments of this size
+    bool retransmission = false;
+};
+
+struct signaled_tag;
+
+/// Its place among those that want to send is also its place on a neighbour's list while the next
+/// hop is being resolved: it is on one of the two at most.
+using transmit_tag = ip::neighbor_waiter;
+
+class connection : public list_hook<signaled_tag>,
+                   public ip::neighbor_waiter,
+                   private timer_node {
+public:
+    connection(demux& owner, connection_id id, const four_tuple& tuple,
+               const connection_options& options, bool is_passive) noexcept;
+    ~connection();
+
+    // ---- user calls, RFC 9293 §3.10.1–6 (connection_calls.cpp)
+
+    /// OPEN, active: our SYN is due. Precondition: CLOSED, just made.
+    void open(instant now);
+    /// SEND: takes as many bytes as the send buffer has room for. Errors: `closing` after close(),
+    /// `not_connected`, or what ended the connection.
+    result<std::uint32_t> write(std::span<const std::byte> bytes, instant now);
+    /// RECEIVE: copies out what is readable. 0: nothing now, or the end (is_read_finished()).
+    std::uint32_t read(std::span<std::byte> into, instant now);
+    /// Drops readable bytes that were looked at through view().
+    void consume(std::uint32_t count, instant now);
+    /// CLOSE: our FIN follows the queued data. Errors: `closing` when called before,
+    /// `not_connected`, or what ended the connection.
+    result<void> close(instant now);
+    /// ABORT: to CLOSED at once, with a RST in the states of §3.10.5.
+    void abort(instant now);
+    /// The last handle is gone: close without waiting (§3.6.1), or abort with unread data (SHLD-3).
+    void release(instant now);
+    void set_no_delay(bool on, instant now);
+    void set_keepalive(const keepalive_options& options, instant now);
+    void set_user_timeout(duration timeout) noexcept;
+
+    // ---- input (connection_input.cpp, connection_timers.cpp)
+
+    /// SEGMENT ARRIVES, in any state but CLOSED and LISTEN, which the demultiplexer answers for.
+    void on_segment(segment& seg, instant now);
+    /// Born in LISTEN, a child takes the SYN that made it (§3.10.7.2 third).
+    void on_initial_syn(const segment& syn, instant now);
+    /// An ICMP error that quotes `quoted`, a sequence number of ours (§3.9.2.2). A hard one ends a
+    /// connection that is not yet synchronized; others are kept as `soft_error()`.
+    void on_icmp_error(errc kind, bool is_hard, sequence_number quoted, instant now);
+    /// The next hop does not answer.
+    void on_unreachable(errc kind, instant now);
+
+    // ---- output (connection_output.cpp)
+
+    /// The next segment that may leave now: fills `out` and the slot's payload. False: none.
+    bool poll_segment(outgoing& out, tx_slot& slot, instant now);
+    /// True while poll_segment might have more to say.
+    [[nodiscard]] bool is_transmit_pending() const noexcept { return transmit_pending_; }
+
+    // ---- queries
+
+    [[nodiscard]] connection_id id() const noexcept { return id_; }
+    [[nodiscard]] const four_tuple& tuple() const noexcept { return tuple_; }
+    [[nodiscard]] endpoint local() const noexcept { return tuple_.local(); }
+    [[nodiscard]] endpoint remote() const noexcept { return tuple_.remote(); }
+    [[nodiscard]] tcp::state state() const noexcept { return state_; }
+    /// Every state the connection has been in.
+    [[nodiscard]] state_mask visited() const noexcept { return visited_; }
+    /// Readable bytes, the end of the stream or an error: a read would not wait.
+    [[nodiscard]] bool can_read() const noexcept;
+    [[nodiscard]] std::uint32_t readable_bytes() const noexcept { return received_.size(); }
+    [[nodiscard]] std::span<const std::byte> view() const noexcept { return received_.view(); }
+    /// The peer's FIN was reached and every byte before it was read.
+    [[nodiscard]] bool is_read_finished() const noexcept {
+        return fin_received_ && received_.empty();
+    }
+    /// Room for a third of the buffer or 64 KiB, whichever is more, or an error: a write would not
+    /// wait, or would fail.
+    [[nodiscard]] bool can_write() const noexcept;
+    [[nodiscard]] std::uint32_t write_room() const noexcept;
+    [[nodiscard]] bool is_fin_acked() const noexcept { return fin_acked_; }
+    [[nodiscard]] bool is_close_called() const noexcept { return close_called_; }
+    [[nodiscard]] bool is_synchronized() const noexcept {
+        return visited_ & mask_of(state::established);
+    }
+    /// Both directions are finished: TIME-WAIT or CLOSED.
+    [[nodiscard]] bool is_finished() const noexcept {
+        return is_one_of(state_, state::time_wait, state::closed);
+    }
+    /// Why the connection ended; a code of value 0 while it lives and after an orderly end.
+    [[nodiscard]] std::error_code error() const noexcept {
+        return error_ == 0 ? std::error_code{} : make_error_code(static_cast<errc>(error_));
+    }
+    /// The last error that did not end the connection (MUST-47); cleared by reading it.
+    [[nodiscard]] std::error_code take_soft_error() noexcept;
+    [[nodiscard]] bool is_orphan() const noexcept { return orphan_; }
+    [[nodiscard]] bool is_passive() const noexcept { return passive_; }
+    [[nodiscard]] std::uint32_t mss() const noexcept { return mss_; }
+    [[nodiscard]] duration smoothed_rtt() const noexcept { return rto_.smoothed(); }
+    [[nodiscard]] duration rto() const noexcept;
+    [[nodiscard]] const new_reno& congestion() const noexcept { return congestion_; }
+    [[nodiscard]] std::uint32_t bytes_in_flight() const noexcept { return in_flight_.pipe(); }
+    [[nodiscard]] std::uint32_t unacked_bytes() const noexcept { return snd_.nxt - snd_.una; }
+    [[nodiscard]] std::uint32_t peer_window() const noexcept { return snd_.wnd; }
+
+    // ---- the host's side
+
+    /// The operation that waits for this, if any.
+    [[nodiscard]] operation*& waiter(wait w) noexcept {
+        return waiters_[static_cast<std::size_t>(w)];
+    }
+    /// What was raised since the last call, one bit for each `wait`.
+    [[nodiscard]] std::uint8_t take_signals() noexcept { return std::exchange(signals_, {}); }
+
+private:
+    friend class demux;
+    friend class listener;
+
+    enum class verdict : std::uint8_t { pass, drop };
+
+    /// The only writer of state_.
+    void apply(event e, instant now);
+    void raise(wait w) noexcept;
+    void raise_all() noexcept;
+    /// Ends the connection: error to the user, buffers and timers gone, state CLOSED by `e`.
+    void end(event e, errc why, instant now);
+    void end_orderly(event e, instant now);
+    void drop_everything() noexcept;
+    void mark_transmit() noexcept;
+    const config& settings() const noexcept;
+
+    // input, in the order of RFC 9293 §3.10.7.3 and §3.10.7.4
+    void on_syn_sent_segment(segment& seg, instant now);
+    void on_synchronized_segment(segment& seg, instant now);
+    verdict check_timestamps(const segment& seg, instant now);
+    verdict check_sequence(segment& seg, instant now);
+    verdict check_reset(const segment& seg, instant now);
+    verdict check_syn(const segment& seg, instant now);
+    verdict check_ack(const segment& seg, instant now);
+    verdict check_syn_received_ack(const segment& seg, instant now);
+    verdict check_fin_acked(instant now);
+    void check_urgent(const segment& seg) noexcept;
+    verdict take_text(segment& seg, instant now);
+    void check_fin(const segment& seg, instant now);
+    void take_fin(instant now);
+    void take_syn_options(const segment& syn, instant now);
+    void take_acknowledgment(const segment& seg, instant now);
+    void take_duplicate_ack(const segment& seg, instant now);
+    void take_window(const segment& seg) noexcept;
+    void trim(segment& seg, std::uint32_t window) noexcept;
+    void send_challenge_ack(instant now) noexcept;
+    void schedule_ack(const segment& seg, instant now) noexcept;
+    void enter_established(const segment& seg, instant now);
+
+    // output
+    bool emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now);
+    bool poll_syn(outgoing& out, instant now);
+    bool poll_lost(outgoing& out, tx_slot& slot, instant now);
+    bool poll_new(outgoing& out, tx_slot& slot, instant now);
+    bool poll_probe(outgoing& out, tx_slot& slot, instant now);
+    bool emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
+                   bool is_new, instant now);
+    [[nodiscard]] std::uint32_t unsent_bytes() const noexcept;
+    [[nodiscard]] std::uint32_t usable_window() const noexcept;
+    [[nodiscard]] bool is_fin_due() const noexcept;
+    [[nodiscard]] bool may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept;
+    [[nodiscard]] std::uint32_t receive_window() const noexcept;
+    [[nodiscard]] std::uint32_t offered_window() noexcept;
+    [[nodiscard]] bool is_window_update_due() const noexcept;
+    [[nodiscard]] std::uint32_t timestamp_now(instant now) const noexcept;
+    void send_reset(sequence_number seq, instant now);
+
+    // timers
+    void on_timer(instant now);
+    void on_retransmission_timeout(instant now);
+    void on_idle_timeout(instant now);
+    void arm() noexcept;
+    void restart_retransmission_timer(instant now) noexcept;
+    void restart_keepalive(instant now) noexcept;
+    void enter_time_wait(instant now) noexcept;
+    void start_orphan_limit(instant now) noexcept;
+    [[nodiscard]] bool is_given_up(instant now) const noexcept;
+
+    // Hot: what an in-order segment and its answer touch.
+    demux& owner_;
+    struct {
+        sequence_number una, nxt, wl1, wl2, iss;
+        std::uint32_t wnd = 0;
+        std::uint32_t max_wnd = 0;
+    } snd_;
+    struct {
+        sequence_number nxt;
+        sequence_number edge;  ///< RCV.NXT + RCV.WND as last offered; never moves left (SHLD-14)
+        sequence_number irs;
+        sequence_number acked;  ///< RCV.NXT when we last acknowledged
+        sequence_number up;
+        sequence_number fin;  ///< where the peer's FIN stands, once seen
+    } rcv_;
+    tcp::state state_ = state::closed;
+    std::uint8_t error_ = 0;
+    std::uint8_t soft_error_ = 0;
+    std::uint8_t signals_ = 0;
+    std::uint8_t snd_scale_ = 0;
+    std::uint8_t rcv_scale_ = 0;
+    std::uint8_t duplicate_acks_ = 0;
+    std::uint8_t quick_acks_ = 0;
+    std::uint16_t mss_ = 536;       ///< payload bytes of a full segment we send
+    std::uint16_t peer_mss_ = 536;  ///< as the peer announced
+    std::uint16_t rmss_ = 536;      ///< the largest segment seen: SHLD-19 counts in it
+    state_mask visited_ = mask_of(state::closed);
+    bool passive_ : 1 = false;
+    bool transmit_pending_ : 1 = false;
+    bool ack_now_ : 1 = false;
+    bool syn_due_ : 1 = false;
+    bool probe_due_ : 1 = false;
+    bool keepalive_due_ : 1 = false;
+    bool close_called_ : 1 = false;
+    bool fin_pending_ : 1 = false;
+    bool fin_sent_ : 1 = false;
+    bool fin_acked_ : 1 = false;
+    bool fin_seen_ : 1 = false;
+    bool fin_received_ : 1 = false;
+    bool no_delay_ : 1 = false;
+    bool linger_abort_ : 1 = false;
+    bool timestamps_ : 1 = false;
+    bool scaling_ : 1 = false;
+    bool orphan_ : 1 = false;
+    bool queued_for_accept_ : 1 = false;
+    bool window_limited_ : 1 = false;
+    bool urgent_ : 1 = false;
+    bool persisting_ : 1 = false;
+    std::uint32_t ts_recent_ = 0;
+    std::uint32_t ts_offset_ = 0;
+    instant ts_recent_at_;
+    sent_ranges in_flight_;
+    send_buffer sending_;
+    receive_buffer received_;
+    retransmission_timer rto_;
+    new_reno congestion_;
+
+    // Deadlines. One timer node serves all; `never` is off.
+    instant retransmit_at_ = never;  ///< also the zero-window probe
+    instant ack_at_ = never;
+    instant idle_at_ = never;  ///< keep-alive, FIN-WAIT-2 limit of an orphan, 2 MSL
+    instant heard_at_;         ///< when a segment of the peer last passed the checks
+    instant sent_at_;          ///< when we last sent text
+
+    std::uint32_t send_limit_;
+    std::uint32_t receive_limit_;
+    std::uint32_t user_timeout_ms_;
+    std::uint8_t keepalive_probes_sent_ = 0;
+    std::unique_ptr<keepalive_options> keepalive_;
+    listener* parent_ = nullptr;
+    std::array<operation*, wait_count> waiters_{};
+    four_tuple tuple_;
+    connection_id id_;
+};
+
+}  // namespace weft::net::tcp

@@ -1,0 +1,120 @@
+#pragma once
+// Who a segment is for: the table of connections and listeners, and what all of them share.
+//
+// Owns every TCB. Answers for the states that have none, CLOSED and LISTEN (RFC 9293 §3.10.7.1,
+// §3.10.7.2). Keeps three intrusive lists so that nothing is ever searched for work: connections
+// with signals for the host, connections with something to send, listeners with somebody to accept.
+
+#include <weft/base/slab.hpp>
+#include <weft/base/timer_wheel.hpp>
+#include <weft/net/counters.hpp>
+#include <weft/net/ip/route_table.hpp>
+#include <weft/net/tcp/connection.hpp>
+#include <weft/net/tcp/connection_table.hpp>
+#include <weft/net/tcp/keyed_hash.hpp>
+#include <weft/net/tcp/listener.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace weft::net::tcp {
+
+/// What TCP needs of the layer below.
+class network_layer {
+public:
+    /// Queues a segment that no connection sends (RST, or an ACK for TIME-WAIT). Bounded.
+    virtual void send_reply(const reply& r, instant now) noexcept = 0;
+    /// Payload bytes of the largest IP packet to there that needs no fragmentation, headers of TCP
+    /// included (MMS_S of RFC 9293 §3.7.1).
+    [[nodiscard]] virtual std::uint32_t max_segment_to(const ip_address& remote) const noexcept = 0;
+    /// Payload bytes that one frame may carry when the device cuts it; 0: the device does not.
+    [[nodiscard]] virtual std::uint32_t max_offload_bytes() const noexcept = 0;
+
+protected:
+    ~network_layer() = default;
+};
+
+class demux {
+public:
+    demux(network_layer& network, const config& c, const hash_secret& secret, block_pool& pool,
+          stack_counters& counters);
+    demux(const demux&) = delete;
+    demux& operator=(const demux&) = delete;
+    ~demux();
+
+    // user calls
+    /// A connection to `remote` from `local` (port 0: one is chosen, RFC 6056), in SYN-SENT. Errors:
+    /// address_in_use, address_not_available, no_buffers. The caller holds a handle: release() it.
+    result<connection*> connect(endpoint local, const endpoint& remote,
+                                const connection_options& options, instant now);
+    /// Errors: address_in_use. Unspecified address: any of ours. Port 0: one is chosen.
+    result<listener*> listen(endpoint local, const listen_options& options, instant now);
+    /// Ends a listener; its children that nobody accepted are reset.
+    void close(listener& l, instant now);
+
+    // input
+    void on_segment(const four_tuple& tuple, segment& seg, instant now);
+    void on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequence_number quoted,
+                       instant now);
+    void on_timeout(instant now) { timers_.advance(now); }
+
+    // output
+    /// The connection whose turn it is to send; nullptr: nobody has anything to say.
+    [[nodiscard]] connection* transmitting() noexcept {
+        return transmitting_.empty() ? nullptr : &transmitting_.front();
+    }
+    /// Its turn is over: to the back of the line, or out of it when it had nothing to say.
+    void end_turn(connection& c, bool has_sent) noexcept;
+    /// Back into the line, after its next hop was resolved.
+    void resume(connection& c) noexcept { c.mark_transmit(); }
+
+    // the host's side
+    /// The next connection with signals, off the list; nullptr: none.
+    connection* pop_signaled() noexcept {
+        return signaled_.empty() ? nullptr : &signaled_.pop_front();
+    }
+
+    // queries
+    [[nodiscard]] instant next_timeout() const noexcept { return timers_.next_deadline(); }
+    [[nodiscard]] std::size_t connection_count() const noexcept { return table_.size(); }
+    [[nodiscard]] std::uint32_t orphan_count() const noexcept { return orphans_; }
+    template <class Visit>
+    void for_each_connection(Visit visit) {
+        table_.for_each(visit);
+    }
+
+    observer* watcher = nullptr;
+
+private:
+    friend class connection;
+
+    void answer_closed(const four_tuple& tuple, const segment& seg, instant now);
+    void answer_listen(listener& l, const four_tuple& tuple, segment& seg, instant now);
+    listener* find_listener(const ip_address& address, std::uint16_t port) noexcept;
+    [[nodiscard]] std::uint16_t choose_port(const endpoint& remote, const ip_address& local);
+    connection* make(const four_tuple& tuple, const connection_options& options, bool is_passive);
+    /// A connection reached CLOSED: out of the table; destroyed once no handle is left.
+    void forget(connection& c) noexcept;
+    void destroy(connection& c) noexcept;
+    [[nodiscard]] sequence_number initial_sequence(const four_tuple& tuple, instant now) const;
+    [[nodiscard]] bool may_challenge(instant now) noexcept;
+
+    network_layer& network_;
+    config config_;
+    hash_secret secret_;
+    block_pool& pool_;
+    stack_counters& counters_;
+    timer_wheel timers_;
+    slab<connection> slab_;
+    connection_table table_;
+    std::vector<std::unique_ptr<listener>> listeners_;
+    intrusive_list<connection, signaled_tag> signaled_;
+    intrusive_list<connection, transmit_tag> transmitting_;
+    connection_id next_id_ = 1;
+    instant challenge_window_;
+    std::uint32_t challenges_left_ = 0;
+    std::uint32_t orphans_ = 0;
+    std::uint32_t port_counter_ = 0;
+};
+
+}  // namespace weft::net::tcp

@@ -1,0 +1,46 @@
+#pragma once
+// A passive OPEN (RFC 9293 §3.10.1): stays in LISTEN and makes a child of each SYN.
+//
+// Holds the children whose handshake is complete until they are accepted, and counts those under
+// way. Both are bounded by the backlog. "Return to LISTEN" in the RFC is the end of a child here.
+
+#include <weft/base/intrusive_list.hpp>
+#include <weft/base/operation.hpp>
+#include <weft/net/tcp/connection.hpp>
+
+namespace weft::net::tcp {
+
+class listener {
+public:
+    listener(const endpoint& local, const listen_options& options) noexcept
+        : local_{local}, options_{options} {}
+    listener(const listener&) = delete;
+    listener& operator=(const listener&) = delete;
+
+    [[nodiscard]] const endpoint& local() const noexcept { return local_; }
+    [[nodiscard]] const listen_options& options() const noexcept { return options_; }
+    [[nodiscard]] bool can_accept() const noexcept { return !completed_.empty(); }
+    /// Handshakes under way.
+    [[nodiscard]] std::uint32_t pending() const noexcept { return pending_; }
+    /// Connections that wait to be accepted.
+    [[nodiscard]] std::uint32_t queued() const noexcept { return queued_; }
+
+    /// The oldest completed connection; the caller holds its handle now. Precondition: can_accept().
+    connection& accept() noexcept;
+
+    /// Operations that wait for can_accept(), first come first served.
+    intrusive_list<operation>& waiters() noexcept { return waiters_; }
+
+private:
+    friend class demux;
+    friend class connection;
+
+    endpoint local_;
+    listen_options options_;
+    intrusive_list<connection, signaled_tag> completed_;
+    intrusive_list<operation> waiters_;
+    std::uint32_t pending_ = 0;
+    std::uint32_t queued_ = 0;
+};
+
+}  // namespace weft::net::tcp

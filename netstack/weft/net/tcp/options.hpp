@@ -1,0 +1,61 @@
+#pragma once
+// What a user may set: for one connection, and for a whole stack. Plain values; every figure has a
+// unit in its type or its name, and its source.
+
+#include <weft/base/instant.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <type_traits>
+
+namespace weft::net::tcp {
+
+/// Probes an idle connection (RFC 9293 §3.8.4). Off by default (MUST-25).
+struct keepalive_options {
+    bool enabled = false;
+    duration idle = std::chrono::hours{2};          ///< before the first probe (MUST-28)
+    duration interval = std::chrono::seconds{75};   ///< between unanswered probes
+    std::uint8_t probes = 9;                        ///< unanswered, until timed_out (MUST-29)
+};
+
+/// Of one connection; of a listener, for the connections it accepts.
+struct connection_options {
+    bool no_delay = false;  ///< turns Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17)
+    keepalive_options keepalive;
+    /// How long data, a SYN or a FIN may stay unacknowledged before the connection times out
+    /// (R2, RFC 9293 §3.8.3, MUST-21). Zero: 5 minutes for data (§3.10.1), 3 for a SYN (MUST-23).
+    duration user_timeout = duration::zero();
+    std::uint32_t send_buffer_bytes = 1U << 20;
+    std::uint32_t receive_buffer_bytes = 1U << 20;
+    bool linger_abort = false;  ///< destroying the stream aborts instead of closing
+};
+static_assert(std::is_trivially_destructible_v<connection_options>);
+
+struct listen_options {
+    /// Connections that wait to be accepted, and as many handshakes under way. A SYN above that is
+    /// dropped and counted.
+    std::uint32_t backlog = 1024;
+    connection_options connection;
+};
+static_assert(std::is_trivially_destructible_v<listen_options>);
+
+/// Of a whole stack.
+struct config {
+    duration max_segment_lifetime = std::chrono::seconds{30};  ///< MSL (RFC 9293 §3.4.2)
+    duration initial_rto = std::chrono::seconds{1};            ///< RFC 6298 §2.1
+    /// Deviates: RFC 6298 §2.4 says 1 s. 200 ms is what deployed stacks use.
+    duration min_rto = std::chrono::milliseconds{200};
+    duration max_rto = std::chrono::seconds{60};               ///< RFC 6298 §2.5
+    duration delayed_ack = std::chrono::milliseconds{40};      ///< MUST-40: below 0.5 s
+    duration fin_wait_2_limit = std::chrono::seconds{60};      ///< for orphans only
+    bool window_scaling = true;                                ///< RFC 7323 §2
+    bool timestamps = true;                                    ///< RFC 7323 §3
+    std::uint32_t max_connections = 1U << 20;
+    std::uint32_t max_orphans = 16384;
+    std::uint32_t challenge_acks_per_second = 1000;            ///< RFC 5961 §7
+    std::uint16_t ephemeral_port_first = 32768;                ///< RFC 6056 §3.2
+    std::uint16_t ephemeral_port_last = 65535;
+    std::uint8_t initial_window_segments = 10;                 ///< RFC 6928 §2
+};
+
+}  // namespace weft::net::tcp

@@ -1,0 +1,66 @@
+#pragma once
+// Bytes that arrived: those in order, which wait for the reader, and those behind a gap.
+//
+// Received frames are kept as they came, as slices of the device's blocks. `compact()`, called at
+// the end of a turn, copies what is still unread and fills less than half its block into chunks:
+// prompt readers pay no second copy, slow readers cannot pin the device's memory. What lies behind
+// a gap is copied at once if it wastes its block. RFC 9293 §3.10.7.4 seventh (SHLD-31).
+
+#include <weft/base/ring_queue.hpp>
+#include <weft/net/block_pool.hpp>
+#include <weft/net/tcp/sequence_number.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace weft::net::tcp {
+
+class receive_buffer {
+public:
+    /// Pieces held behind gaps, at most; a peer that sends more of them has the last ones dropped.
+    static constexpr std::uint32_t max_held_pieces = 1024;
+
+    /// Readable bytes.
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] bool has_gap() const noexcept { return held_ != nullptr && !held_->empty(); }
+
+    /// Takes text that starts at RCV.NXT, and whatever it joins up with. Returns by how much
+    /// RCV.NXT advances.
+    std::uint32_t append(slice text, sequence_number next);
+
+    /// Keeps text that starts behind RCV.NXT. False: not kept (too many pieces, or no memory).
+    bool hold(sequence_number at, slice text, block_pool& pool);
+
+    /// Copies out up to `into.size()` readable bytes. Returns how many.
+    std::uint32_t read(std::span<std::byte> into) noexcept;
+    /// The first readable bytes that lie together; empty when there are none.
+    [[nodiscard]] std::span<const std::byte> view() const noexcept;
+    /// Drops the first `count` readable bytes. Precondition: there are as many.
+    void consume(std::uint32_t count) noexcept;
+
+    [[nodiscard]] bool wants_compaction() const noexcept { return fresh_ != 0; }
+    /// End of the turn: see above.
+    void compact(block_pool& pool);
+
+    void clear() noexcept;
+
+private:
+    struct piece {
+        sequence_number begin;
+        slice text;
+        [[nodiscard]] sequence_number end() const noexcept { return begin + text.size(); }
+    };
+
+    static bool wastes_its_block(const slice& s) noexcept { return s.size() < s.capacity() / 2; }
+    static slice copy_of(const slice& text, block_pool& pool) noexcept;
+
+    ring_queue<slice> ready_;
+    std::unique_ptr<ring_queue<piece>> held_;  // sorted, without overlaps
+    std::uint32_t size_ = 0;
+    std::uint32_t fresh_ = 0;  // slices at the back of ready_ that came in this turn
+    bool tail_is_chunk_ = false;
+};
+
+}  // namespace weft::net::tcp
