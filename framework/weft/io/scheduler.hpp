@@ -42,6 +42,8 @@ public:
     [[nodiscard]] instant now() const noexcept { return now_; }
     [[nodiscard]] clock clock_kind() const noexcept { return kind_; }
     [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
+    /// The ring that feeds this loop; a simulation has none.
+    [[nodiscard]] virtual class ring* attached_ring() noexcept { return nullptr; }
 
     /// Has `deliver` and then `settle` called in this turn, or in the next one when it is called
     /// while participants settle. Calling it again before `deliver` changes nothing.

@@ -1,0 +1,60 @@
+#include <weft/io/io_operation.hpp>
+#include <weft/io/scheduler.hpp>
+
+#include <cerrno>
+
+namespace weft {
+
+void io_operation::abandon() noexcept {
+    if (ring_ != nullptr) ring_->withdraw(*this);
+}
+
+void io_operation::start_request(const environment& env) {
+    ring_ = env.scheduler->attached_ring();
+    if (ring_ == nullptr) {
+        answer_ = -EOPNOTSUPP;
+        post_now(*env.scheduler);
+        return;
+    }
+    make_(*this, *ring_, *this);
+    park(*env.scheduler, env.stop, &on_stop);
+}
+
+void io_operation::answered(ring_completion& self, int answer, unsigned /*flags*/) noexcept {
+    auto& op = static_cast<io_operation&>(self);
+    op.answer_ = answer;
+    if (answer >= 0 && op.look_ != nullptr && op.look_(op, answer) == next_step::again) {
+        if (!op.stopping_) {
+            op.make_(op, *op.ring_, op);
+            return;
+        }
+        op.answer_ = -ECANCELED;
+    }
+    if (op.answer_ == -ECANCELED) op.mark_canceled();
+    op.post();
+}
+
+void io_operation::on_stop(operation& self) noexcept {
+    auto& op = static_cast<io_operation&>(self);
+    if (op.stopping_) return;
+    op.stopping_ = true;
+    op.ring_->cancel(op);
+}
+
+std::error_code io_operation::failure() const noexcept {
+    if (is_canceled()) return std::make_error_code(std::errc::operation_canceled);
+    if (answer_ < 0) return {-answer_, std::generic_category()};
+    return {};
+}
+
+result<std::size_t> io_operation::count() const noexcept {
+    if (const std::error_code error = failure()) return error;
+    return static_cast<std::size_t>(answer_);
+}
+
+result<void> io_operation::nothing() const noexcept {
+    if (const std::error_code error = failure()) return error;
+    return {};
+}
+
+}  // namespace weft

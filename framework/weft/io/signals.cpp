@@ -1,0 +1,72 @@
+#include <weft/io/signals.hpp>
+#include <weft/log.hpp>
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+namespace weft {
+
+signal_set::signal_set(std::initializer_list<int> signals) {
+    sigset_t wanted{};
+    ::sigemptyset(&wanted);
+    for (const int signal : signals) ::sigaddset(&wanted, signal);
+    fd_ = ::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd_ < 0) throw std::system_error{errno, std::generic_category(), "signalfd"};
+    ::pthread_sigmask(SIG_BLOCK, &wanted, &before_);
+}
+
+signal_set::~signal_set() {
+    while (take()) {}
+    ::close(fd_);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+std::optional<int> signal_set::take() noexcept {
+    signalfd_siginfo info{};
+    if (::read(fd_, &info, sizeof info) != sizeof info) return std::nullopt;
+    return static_cast<int>(info.ssi_signo);
+}
+
+// Polled, then read: a signalfd has to be read by the thread that the signal was sent to.
+void next_signal_operation::make(io_operation& self, class ring& ring, ring_completion& done) {
+    ring.poll(done, static_cast<next_signal_operation&>(self).from_.descriptor(), POLLIN);
+}
+
+auto next_signal_operation::look(io_operation& self, int /*answer*/) noexcept -> next_step {
+    auto& op = static_cast<next_signal_operation&>(self);
+    op.signal_ = op.from_.take().value_or(0);
+    return op.signal_ == 0 ? next_step::again : next_step::finish;
+}
+
+result<int> next_signal_operation::finish() noexcept {
+    if (const std::error_code error = failure()) return error;
+    return signal_;
+}
+
+interrupt_watch::interrupt_watch(class ring& ring)
+    : ring_completion{[](ring_completion& self, int, unsigned) noexcept {
+          static_cast<interrupt_watch&>(self).on_signals();
+      }},
+      ring_{ring} {
+    wait();
+}
+
+interrupt_watch::~interrupt_watch() { ring_.withdraw(*this); }
+
+void interrupt_watch::wait() { ring_.poll(*this, signals_.descriptor(), POLLIN); }
+
+void interrupt_watch::on_signals() noexcept {
+    while (signals_.take()) {
+        if (stop_.stop_requested()) std::_Exit(130);
+        log::get("io").info("stopping; interrupt again to quit at once");
+        stop_.request_stop();
+    }
+    wait();
+}
+
+}  // namespace weft
