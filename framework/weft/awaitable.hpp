@@ -1,0 +1,68 @@
+#pragma once
+// Any awaitable as a task or as an awaiter that accepts an environment: glue for the combinators.
+
+#include <weft/awaiter.hpp>
+#include <weft/task.hpp>
+
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace weft {
+
+/// What `co_await` makes of an awaitable: its `operator co_await`, or itself.
+template <class Awaitable>
+decltype(auto) get_awaiter(Awaitable&& awaitable) {
+    if constexpr (requires { std::forward<Awaitable>(awaitable).operator co_await(); }) {
+        return std::forward<Awaitable>(awaitable).operator co_await();
+    } else if constexpr (requires { operator co_await(std::forward<Awaitable>(awaitable)); }) {
+        return operator co_await(std::forward<Awaitable>(awaitable));
+    } else {
+        return std::forward<Awaitable>(awaitable);
+    }
+}
+
+template <class Awaitable>
+using await_result_t = decltype(get_awaiter(std::declval<Awaitable>()).await_resume());
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+
+template <class Awaitable>
+task<std::remove_cvref_t<await_result_t<Awaitable>>> await_in_task(Awaitable& awaitable) {
+    auto&& awaited = get_awaiter(std::forward<Awaitable>(awaitable));
+    co_return co_await awaited;  // an lvalue: g++ 12 would move an xvalue into the frame
+}
+
+/// A task moved through, or a task that awaits `awaitable`, which must outlive it.
+template <class Awaitable>
+auto as_task(Awaitable&& awaitable) {
+    static_assert(!std::is_lvalue_reference_v<Awaitable> || !is_task<std::remove_cvref_t<Awaitable>>,
+                  "a task is awaited once: move it");
+    if constexpr (is_task<std::remove_cvref_t<Awaitable>>) {
+        return std::remove_cvref_t<Awaitable>{std::move(awaitable)};
+    } else {
+        return await_in_task<Awaitable>(awaitable);
+    }
+}
+
+template <class Awaitable>
+using task_value_t = typename decltype(as_task(std::declval<Awaitable>()))::value_type;
+
+/// An awaiter that can be told its environment; by reference to `awaitable` if that is one.
+template <class Awaitable>
+decltype(auto) get_environment_awaiter(Awaitable&& awaitable) {
+    if constexpr (environment_awaiter<decltype(get_awaiter(std::declval<Awaitable>()))>) {
+        return get_awaiter(std::forward<Awaitable>(awaitable));
+    } else {
+        return get_awaiter(as_task(std::forward<Awaitable>(awaitable)));
+    }
+}
+
+/// `T`, or std::monostate where a value is needed and `T` is void.
+template <class T>
+using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+}  // namespace weft

@@ -1,0 +1,105 @@
+#pragma once
+// What `when_all` and `when_any` share: tasks that run side by side within one `co_await`.
+//
+// All branches are started, each one is waited for, the caller goes on after the last. The frames
+// of the branches live until the awaiter dies, so nothing is moved before it is asked for.
+
+#include <weft/awaitable.hpp>
+#include <weft/base/operation.hpp>
+#include <weft/task.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <utility>
+
+namespace weft {
+
+/// Counts the branches in and remembers who was first.
+class branch_join {
+public:
+    enum class stops_others { on_exception, on_any_end };
+
+    explicit branch_join(stops_others rule) noexcept : rule_{rule} {}
+    branch_join(const branch_join&) = delete;
+    branch_join& operator=(const branch_join&) = delete;
+
+    void begin(std::coroutine_handle<> caller, const weft::environment& in,
+               std::size_t branches) noexcept {
+        caller_ = caller;
+        stop_.follow(in.stop);
+        in_ = weft::environment{in.scheduler, stop_.token()};
+        left_ = branches + 1;  // one for `end`
+    }
+
+    /// All branches were started. True: some still run, the caller is to be suspended.
+    bool end() noexcept { return --left_ != 0; }
+
+    void on_end(std::size_t index, bool threw) noexcept {
+        --left_;
+        if (!first_ended_) first_ended_ = index;
+        if (threw && !first_thrown_) first_thrown_ = index;
+        if (threw || rule_ == stops_others::on_any_end) stop_.request_stop();
+    }
+
+    std::coroutine_handle<> next() const noexcept {
+        return left_ == 0 ? caller_ : std::noop_coroutine();
+    }
+
+    [[nodiscard]] const weft::environment& environment() const noexcept { return in_; }
+    [[nodiscard]] std::size_t first_ended() const noexcept { return first_ended_.value_or(0); }
+    /// The branch whose exception came first.
+    [[nodiscard]] std::optional<std::size_t> first_thrown() const noexcept { return first_thrown_; }
+
+private:
+    const stops_others rule_;
+    stop_source stop_;
+    weft::environment in_;
+    std::coroutine_handle<> caller_;
+    std::size_t left_ = 0;
+    std::optional<std::size_t> first_ended_;
+    std::optional<std::size_t> first_thrown_;
+};
+
+/// One of them. Must not move once it is started.
+template <class T>
+class branch : task_listener {
+public:
+    explicit branch(task<T>&& body) noexcept
+        : task_listener{&on_finished}, running_{std::move(body)} {}
+
+    void start(branch_join& join, std::size_t index) noexcept {
+        join_ = &join;
+        index_ = index;
+        if (running_.start(join.environment(), *this)) {
+            join.on_end(index_, running_.has_exception());
+        }
+    }
+
+    value_or_monostate<T> take() {
+        if constexpr (std::is_void_v<T>) {
+            running_.take();
+            return {};
+        } else {
+            return running_.take();
+        }
+    }
+
+    void rethrow_if(std::optional<std::size_t> index) const {
+        if (index == index_) std::rethrow_exception(running_.exception());
+    }
+
+private:
+    static std::coroutine_handle<> on_finished(task_listener& self) noexcept {
+        branch& me = static_cast<branch&>(self);
+        me.join_->on_end(me.index_, me.running_.has_exception());
+        return me.join_->next();
+    }
+
+    branch_join* join_ = nullptr;
+    std::size_t index_ = 0;
+    running_task<T> running_;
+};
+
+}  // namespace weft

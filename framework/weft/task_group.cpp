@@ -1,0 +1,108 @@
+#include <weft/task_group.hpp>
+
+#include <cassert>
+
+namespace weft {
+
+/// A child is posted twice: to start, and when its task has finished, to be freed; a frame is not
+/// destroyed from within.
+class task_group::child : public frame_allocated,
+                          public operation,
+                          public list_hook<task_group::child>,
+                          public task_listener {
+public:
+    child(completion on_turn, task_group& group) noexcept
+        : operation{on_turn}, task_listener{&on_finished}, group_{group} {}
+    virtual ~child() = default;
+
+    void post_to_group() noexcept { post_now(*group_.in_.scheduler); }
+
+protected:
+    task_group& group_;
+
+private:
+    static std::coroutine_handle<> on_finished(task_listener& self) noexcept {
+        static_cast<child&>(self).post_to_group();
+        return std::noop_coroutine();
+    }
+};
+
+template <class T>
+class task_group::child_of final : public child {
+public:
+    child_of(task_group& group, task<T>&& body) noexcept
+        : child{&on_turn, group}, running_{std::move(body)} {}
+
+private:
+    static void on_turn(operation& self) noexcept {
+        child_of& me = static_cast<child_of&>(self);
+        if (!me.is_started_) {
+            me.is_started_ = true;
+            me.reset();
+            if (!me.running_.start(me.group_.in_, me)) return;
+        }
+        me.end();
+    }
+
+    void end() noexcept {
+        task_group& group = group_;
+        const std::exception_ptr exception = running_.exception();
+        std::error_code error;
+        if constexpr (!std::is_void_v<T>) {
+            if (exception == nullptr) error = running_.take().error();
+        }
+        delete this;
+        group.child_ended(exception, error);
+    }
+
+    running_task<T> running_;
+    bool is_started_ = false;
+};
+
+task_group::task_group(const weft::environment& in) noexcept
+    : stop_{in.stop}, in_{in.scheduler, stop_.token()} {}
+
+task_group::~task_group() {
+    assert(empty() && "a task group was destroyed before it was joined");
+    while (!children_.empty()) delete &children_.front();
+}
+
+void task_group::spawn(task<void> body) { adopt(*new child_of<void>{*this, std::move(body)}); }
+
+void task_group::spawn(task<result<void>> body) {
+    adopt(*new child_of<result<void>>{*this, std::move(body)});
+}
+
+void task_group::adopt(child& made) noexcept {
+    children_.push_back(made);
+    ++size_;
+    made.post_to_group();
+}
+
+void task_group::cancel() noexcept {
+    was_canceled_ = true;
+    stop_.request_stop();
+}
+
+void task_group::child_ended(std::exception_ptr exception, std::error_code error) noexcept {
+    --size_;
+    const bool failed =
+        exception != nullptr || (error && !(was_canceled_ && error == errc::canceled));
+    if (failed && first_exception_ == nullptr && !first_error_) {
+        first_exception_ = std::move(exception);
+        first_error_ = error;
+        stop_.request_stop();
+    }
+    if (empty() && joiner_ != nullptr) joiner_->post();
+}
+
+result<void> task_group::take_outcome() {
+    const std::error_code error = std::exchange(first_error_, {});
+    if (first_exception_ != nullptr) {
+        std::rethrow_exception(std::exchange(first_exception_, nullptr));
+    }
+    if (error) return error;
+    return {};
+}
+
+}  // namespace weft

@@ -1,0 +1,105 @@
+#pragma once
+// `co_await with_timeout(30s, stream.read_some(bytes))`: asks an operation to stop at a deadline.
+//
+// The operation is always joined. If it completed although the deadline had passed, its value is
+// what comes back; `errc::timed_out` means that it ended with `canceled` because of the deadline
+// and moved nothing. `canceled` means that somebody else asked to stop. Costs no allocation and,
+// for an operation that is ready, no timer. Awaited in the expression that makes it: an awaitable
+// that is not a task is kept by reference.
+
+#include <weft/awaitable.hpp>
+#include <weft/base/result.hpp>
+#include <weft/errc.hpp>
+#include <weft/io/scheduler.hpp>
+#include <weft/sleep.hpp>
+
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+namespace weft {
+
+template <class T>
+inline constexpr bool is_result = false;
+template <class T>
+inline constexpr bool is_result<result<T>> = true;
+
+/// `Inner` is an awaiter or a reference to one.
+template <class Inner>
+class [[nodiscard]] timeout_awaiter {
+    using outcome = std::remove_cvref_t<decltype(std::declval<Inner&>().await_resume())>;
+    static_assert(is_result<outcome>, "what may time out returns a result<T>");
+
+public:
+    template <class Awaitable>
+    timeout_awaiter(duration limit, Awaitable&& awaitable)
+        : inner_{get_environment_awaiter(std::forward<Awaitable>(awaitable))},
+          limit_{limit},
+          alarm_{*this} {}
+    template <class Awaitable>
+    timeout_awaiter(instant deadline, Awaitable&& awaitable)
+        : inner_{get_environment_awaiter(std::forward<Awaitable>(awaitable))},
+          deadline_{deadline},
+          alarm_{*this} {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <environment_promise Promise>
+    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+        return suspend(caller, caller.promise().environment());
+    }
+    outcome await_resume() {
+        alarm_.disarm();
+        outcome came = inner_.await_resume();
+        if (expired_ && came.error() == errc::canceled) return outcome{errc::timed_out};
+        return came;
+    }
+
+    bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
+        stop_.follow(in.stop);
+        in_ = environment{in.scheduler, stop_.token()};
+        if (!inner_.suspend(caller, in_)) return false;
+        weft::scheduler& on = *in.scheduler;
+        if (deadline_ == never) deadline_ = saturating_add(on.now(), limit_);
+        on.timers().arm(alarm_, deadline_);
+        return true;
+    }
+
+private:
+    struct alarm : timer_node {
+        explicit alarm(timeout_awaiter& self) noexcept
+            : timer_node{[](timer_node& node, instant) noexcept {
+                  static_cast<alarm&>(node).self_.expire();
+              }},
+              self_{self} {}
+        timeout_awaiter& self_;
+    };
+
+    void expire() noexcept {
+        expired_ = stop_.request_stop();  // not if a stop request came first
+    }
+
+    Inner inner_;
+    duration limit_ = duration::max();
+    instant deadline_ = never;
+    alarm alarm_;
+    stop_source stop_;
+    environment in_;
+    bool expired_ = false;
+};
+
+/// Awaits `awaitable`, whose result is a `result<T>`, and asks it to stop after `limit`. Completes
+/// when it has completed; resumes where it ended.
+template <class Awaitable>
+[[nodiscard]] auto with_timeout(duration limit, Awaitable&& awaitable) {
+    using inner = decltype(get_environment_awaiter(std::forward<Awaitable>(awaitable)));
+    return timeout_awaiter<inner>{limit, std::forward<Awaitable>(awaitable)};
+}
+
+/// The same at `deadline`. An operation that is ready completes even if the deadline has passed.
+template <class Awaitable>
+[[nodiscard]] auto with_deadline(instant deadline, Awaitable&& awaitable) {
+    using inner = decltype(get_environment_awaiter(std::forward<Awaitable>(awaitable)));
+    return timeout_awaiter<inner>{deadline, std::forward<Awaitable>(awaitable)};
+}
+
+}  // namespace weft
