@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <system_error>
 
 namespace weft {
@@ -53,20 +52,37 @@ interrupt_watch::interrupt_watch(class ring& ring)
           static_cast<interrupt_watch&>(self).on_signals();
       }},
       ring_{ring} {
-    wait();
+    ring_.poll(*this, signals_.descriptor(), POLLIN);
 }
 
-interrupt_watch::~interrupt_watch() { ring_.withdraw(*this); }
-
-void interrupt_watch::wait() { ring_.poll(*this, signals_.descriptor(), POLLIN); }
+interrupt_watch::~interrupt_watch() {
+    ring_.withdraw(*this);
+    if (!stop_.stop_requested()) return;
+    ::sigaction(SIGINT, &before_int_, nullptr);
+    ::sigaction(SIGTERM, &before_term_, nullptr);
+}
 
 void interrupt_watch::on_signals() noexcept {
-    while (signals_.take()) {
-        if (stop_.stop_requested()) std::_Exit(130);
-        log::get("io").info("stopping; interrupt again to quit at once");
-        stop_.request_stop();
+    if (!signals_.take()) {
+        ring_.poll(*this, signals_.descriptor(), POLLIN);
+        return;
     }
-    wait();
+    log::get("io").info("stopping; interrupt again to quit at once");
+    exit_on_next();
+    stop_.request_stop();
+}
+
+/// A handler, not the loop: what hangs in a coroutine that heeds no stop can still be ended.
+void interrupt_watch::exit_on_next() noexcept {
+    struct sigaction exit_now{};
+    exit_now.sa_handler = [](int) { ::_exit(130); };
+    ::sigaction(SIGINT, &exit_now, &before_int_);
+    ::sigaction(SIGTERM, &exit_now, &before_term_);
+    sigset_t both{};
+    ::sigemptyset(&both);
+    ::sigaddset(&both, SIGINT);
+    ::sigaddset(&both, SIGTERM);
+    ::pthread_sigmask(SIG_UNBLOCK, &both, nullptr);  // one that waits already ends us here
 }
 
 }  // namespace weft

@@ -54,7 +54,7 @@ private:
 };
 
 /// The first SIGINT or SIGTERM requests stop, so that a program closes its connections in order;
-/// the second ends the process at once, with status 130.
+/// the second ends the process at once, with status 130, even when its loop does not turn any more.
 class interrupt_watch : ring_completion {
 public:
     explicit interrupt_watch(class ring& ring);
@@ -63,12 +63,14 @@ public:
     [[nodiscard]] stop_token token() noexcept { return stop_.token(); }
 
 private:
-    void wait();
     void on_signals() noexcept;
+    void exit_on_next() noexcept;
 
     class ring& ring_;
     signal_set signals_{SIGINT, SIGTERM};
     stop_source stop_;
+    struct sigaction before_int_{};
+    struct sigaction before_term_{};
 };
 
 }  // namespace weft
