@@ -213,9 +213,7 @@ std::optional<ip_address> ip_address::parse(std::string_view text) {
     return v6 ? std::optional<ip_address>{*v6} : std::nullopt;
 }
 
-std::string ip_address::to_string() const {
-    return is_v4() ? v4().to_string() : bits_.to_string();
-}
+std::string ip_address::to_string() const { return is_v4() ? v4().to_string() : bits_.to_string(); }
 
 std::optional<ip_prefix> ip_prefix::parse(std::string_view text) {
     const std::size_t slash = text.find('/');

@@ -1,10 +1,12 @@
-// Addresses as values: Ethernet MAC, IPv4, IPv6, an IP address of either family, a prefix, an endpoint.
+// Addresses as values: Ethernet MAC, IPv4, IPv6, an IP address of either family, a prefix, an
+// endpoint.
 //
 // All are trivially copyable, constexpr and totally ordered; none allocates but in to_string(). An
 // ip_address is 16 bytes and compares as two words: an IPv4 address is held in its IPv4-mapped form
 // (RFC 4291 §2.5.5.2), which never appears on a wire, so one comparison serves both families.
-// Parsing is strict: RFC 4291 §2.2 text for IPv6 and four plain decimal bytes for IPv4 (no octal, no
-// short forms); IPv6 is printed as RFC 5952 asks. Used by every layer of the stack and by programs.
+// Parsing is strict: RFC 4291 §2.2 text for IPv6 and four plain decimal bytes for IPv4 (no octal,
+// no short forms); IPv6 is printed as RFC 5952 asks. Used by every layer of the stack and by
+// programs.
 #pragma once
 
 #include <algorithm>
@@ -130,7 +132,8 @@ public:
     constexpr ip_address() noexcept = default;
     constexpr ip_address(ipv4_address address) noexcept  // NOLINT(google-explicit-constructor)
         : bits_{0, std::uint64_t{0xffff} << 32 | address.value()} {}
-    constexpr ip_address(const ipv6_address& address) noexcept  // NOLINT(google-explicit-constructor)
+    constexpr ip_address(
+        const ipv6_address& address) noexcept  // NOLINT(google-explicit-constructor)
         : bits_{address} {}
 
     [[nodiscard]] static std::optional<ip_address> parse(std::string_view text);

@@ -87,25 +87,25 @@ struct stack_counters {
     std::uint64_t tcp_user_timeouts = 0;           ///< connections given up (R2, user timeout)
 
     // TCP: what was dropped or answered, and why
-    std::uint64_t tcp_too_short = 0;                ///< fewer than 20 bytes
-    std::uint64_t tcp_bad_checksum = 0;             ///< wrong sum
-    std::uint64_t tcp_bad_data_offset = 0;          ///< below 5 words or beyond the segment
-    std::uint64_t tcp_bad_options = 0;              ///< an option's length is illegal
-    std::uint64_t tcp_bad_address = 0;              ///< to or from a broadcast or group address
-    std::uint64_t tcp_no_connection = 0;            ///< for no connection and no listener
-    std::uint64_t tcp_out_of_window = 0;            ///< not acceptable by RFC 9293 §3.10.7.4
-    std::uint64_t tcp_paws_rejected = 0;            ///< old timestamps (RFC 7323 §5)
-    std::uint64_t tcp_bad_acknowledgments = 0;      ///< acknowledge what was never sent
-    std::uint64_t tcp_challenge_acks = 0;           ///< sent (RFC 5961)
-    std::uint64_t tcp_challenge_acks_limited = 0;   ///< not sent, by the rate limit
-    std::uint64_t tcp_backlog_overflow = 0;         ///< handshakes with no room to be accepted
-    std::uint64_t tcp_syn_dropped = 0;              ///< SYNs not taken by a listener
-    std::uint64_t tcp_duplicate_segments = 0;       ///< text that had arrived already
-    std::uint64_t tcp_out_of_order_segments = 0;    ///< text kept behind a gap
-    std::uint64_t tcp_out_of_order_dropped = 0;     ///< text behind a gap not kept
-    std::uint64_t tcp_memory_dropped = 0;           ///< segments beyond the memory limit
-    std::uint64_t tcp_orphans_killed = 0;           ///< orphans beyond their limit
-    std::uint64_t tcp_time_wait_displaced = 0;      ///< TIME-WAIT records cut short
+    std::uint64_t tcp_too_short = 0;               ///< fewer than 20 bytes
+    std::uint64_t tcp_bad_checksum = 0;            ///< wrong sum
+    std::uint64_t tcp_bad_data_offset = 0;         ///< below 5 words or beyond the segment
+    std::uint64_t tcp_bad_options = 0;             ///< an option's length is illegal
+    std::uint64_t tcp_bad_address = 0;             ///< to or from a broadcast or group address
+    std::uint64_t tcp_no_connection = 0;           ///< for no connection and no listener
+    std::uint64_t tcp_out_of_window = 0;           ///< not acceptable by RFC 9293 §3.10.7.4
+    std::uint64_t tcp_paws_rejected = 0;           ///< old timestamps (RFC 7323 §5)
+    std::uint64_t tcp_bad_acknowledgments = 0;     ///< acknowledge what was never sent
+    std::uint64_t tcp_challenge_acks = 0;          ///< sent (RFC 5961)
+    std::uint64_t tcp_challenge_acks_limited = 0;  ///< not sent, by the rate limit
+    std::uint64_t tcp_backlog_overflow = 0;        ///< handshakes with no room to be accepted
+    std::uint64_t tcp_syn_dropped = 0;             ///< SYNs not taken by a listener
+    std::uint64_t tcp_duplicate_segments = 0;      ///< text that had arrived already
+    std::uint64_t tcp_out_of_order_segments = 0;   ///< text kept behind a gap
+    std::uint64_t tcp_out_of_order_dropped = 0;    ///< text behind a gap not kept
+    std::uint64_t tcp_memory_dropped = 0;          ///< segments beyond the memory limit
+    std::uint64_t tcp_orphans_killed = 0;          ///< orphans beyond their limit
+    std::uint64_t tcp_time_wait_displaced = 0;     ///< TIME-WAIT records cut short
 
     // UDP
     std::uint64_t udp_received = 0;      ///< well-formed datagrams

@@ -1,9 +1,9 @@
 // What an ARP packet means for the neighbour cache, and the packets we answer and ask with.
 //
 // RFC 826's algorithm with its merge flag: any ARP refreshes an entry that exists, only one whose
-// target is ours may add one. What could poison the cache is refused: a sender that claims an address
-// of ours (a conflict, counted; RFC 5227 §2.4), a group MAC, a sender IP that is no host on our links.
-// Called by the stack; neighbor_cache knows nothing of ARP.
+// target is ours may add one. What could poison the cache is refused: a sender that claims an
+// address of ours (a conflict, counted; RFC 5227 §2.4), a group MAC, a sender IP that is no host on
+// our links. Called by the stack; neighbor_cache knows nothing of ARP.
 #pragma once
 
 #include <weft/base/instant.hpp>

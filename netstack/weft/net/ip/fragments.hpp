@@ -23,9 +23,9 @@ namespace weft::net::ip {
 
 struct fragment_limits {
     std::size_t max_datagrams = 16;
-    std::size_t max_bytes = 256 * 1024;             ///< of payloads kept, all datagrams together
-    std::size_t max_fragments = 160;                ///< of one datagram: 64 KiB at MTU 576 needs 119
-    duration timeout = std::chrono::seconds{60};    ///< RFC 1122 §3.3.2 asks for 60 to 120 s
+    std::size_t max_bytes = 256 * 1024;           ///< of payloads kept, all datagrams together
+    std::size_t max_fragments = 160;              ///< of one datagram: 64 KiB at MTU 576 needs 119
+    duration timeout = std::chrono::seconds{60};  ///< RFC 1122 §3.3.2 asks for 60 to 120 s
 };
 
 /// A completed datagram: the first fragment's header with the whole's length, and the payload.

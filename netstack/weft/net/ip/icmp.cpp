@@ -82,8 +82,7 @@ std::size_t icmp_error_sender::make_error(const icmp_problem& problem, const rou
         return 0;
     }
     const std::size_t room = icmp_max_error_bytes - wire::icmp_header_bytes;
-    const std::size_t quoted =
-        std::min({room, packet.size(), std::size_t{header.total_bytes}});
+    const std::size_t quoted = std::min({room, packet.size(), std::size_t{header.total_bytes}});
     const std::uint32_t rest = problem.type == wire::icmp_type::parameter_problem
                                    ? std::uint32_t{problem.pointer} << 24
                                    : 0U;

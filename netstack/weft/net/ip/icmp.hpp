@@ -1,8 +1,9 @@
-// ICMP as a host owes it (RFC 1122 §3.2.2): the echo server, and errors about what we cannot deliver.
+// ICMP as a host owes it (RFC 1122 §3.2.2): the echo server, and errors about what we cannot
+// deliver.
 //
-// Functions from a received packet to the bytes of an answer; they queue and route nothing. Errors are
-// sent only where §3.2.2 allows them and no faster than a token bucket. Messages that arrive for a
-// transport are wire::report_of()'s.
+// Functions from a received packet to the bytes of an answer; they queue and route nothing. Errors
+// are sent only where §3.2.2 allows them and no faster than a token bucket. Messages that arrive
+// for a transport are wire::report_of()'s.
 #pragma once
 
 #include <weft/base/instant.hpp>
@@ -56,10 +57,10 @@ public:
     constexpr icmp_error_sender(std::uint32_t per_second = 100, std::uint32_t burst = 20) noexcept
         : bucket_{per_second, burst} {}
 
-    /// Writes the ICMP message about `packet` (IP header and what is left of its payload, as it came)
-    /// and returns its size, or 0 when no error may be sent: about an ICMP error, a later fragment, a
-    /// broadcast or group destination, a source that is no single host (RFC 1122 §3.2.2), or above
-    /// the rate. Precondition: out.size() >= icmp_max_error_bytes.
+    /// Writes the ICMP message about `packet` (IP header and what is left of its payload, as it
+    /// came) and returns its size, or 0 when no error may be sent: about an ICMP error, a later
+    /// fragment, a broadcast or group destination, a source that is no single host (RFC 1122
+    /// §3.2.2), or above the rate. Precondition: out.size() >= icmp_max_error_bytes.
     std::size_t make_error(const icmp_problem& problem, const route_table& routes,
                            const wire::ipv4_header& header, wire::bytes_view packet,
                            link_delivery delivery, std::span<std::byte> out, instant now,

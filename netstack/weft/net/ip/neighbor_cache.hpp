@@ -1,9 +1,9 @@
 // Which link address a neighbour has: resolution, aging, and who waits for it.
 //
 // The states are RFC 4861's (§7.3.2) with ARP's needs: an entry begins `incomplete`, is `reachable`
-// for a while after it was confirmed, then `stale`; a stale entry that is used stays usable while it
-// is probed by unicast (RFC 1122 §2.3.2.1). A neighbour that does not answer has `failed` and is not
-// asked again during a hold-down, so that a peer cannot make us flood the link (§2.3.2.1 MUST).
+// for a while after it was confirmed, then `stale`; a stale entry that is used stays usable while
+// it is probed by unicast (RFC 1122 §2.3.2.1). A neighbour that does not answer has `failed` and is
+// not asked again during a hold-down, so that a peer cannot make us flood the link (§2.3.2.1 MUST).
 // The cache speaks of claims and solicitations and knows neither ARP nor ND: ip/arp.hpp translates.
 // Entries are bounded; the least recently used gives way. Nothing is allocated after construction.
 // Called by the stack only.
@@ -53,10 +53,10 @@ struct solicitation {
 
 struct neighbor_options {
     std::size_t max_entries = 512;
-    std::uint8_t tries = 3;                                ///< questions before giving up
-    duration retry_interval = std::chrono::seconds{1};     ///< RFC 1122 §2.3.2.1: 1 s an address
-    duration reachable_time = std::chrono::seconds{30};    ///< RFC 4861 §10
-    duration hold_down = std::chrono::seconds{3};          ///< before a failed one is asked again
+    std::uint8_t tries = 3;                              ///< questions before giving up
+    duration retry_interval = std::chrono::seconds{1};   ///< RFC 1122 §2.3.2.1: 1 s an address
+    duration reachable_time = std::chrono::seconds{30};  ///< RFC 4861 §10
+    duration hold_down = std::chrono::seconds{3};        ///< before a failed one is asked again
 };
 
 class neighbor_cache {
@@ -117,7 +117,7 @@ private:
     std::size_t bucket_mask_ = 0;
     std::unique_ptr<entry*[]> buckets_;
     std::unique_ptr<entry[]> entries_;
-    intrusive_list<entry, use_order> used_;       ///< least recently used first
+    intrusive_list<entry, use_order> used_;  ///< least recently used first
     intrusive_list<entry, use_order> free_;
     intrusive_list<entry, question_order> due_;    ///< to be asked now
     intrusive_list<entry, question_order> asked_;  ///< by deadline: the interval is constant

@@ -1,9 +1,10 @@
 // The one queue of packets in the stack: stateless replies (RST, ICMP, cookies) on their way out.
 //
-// A connection never queues packets; it is asked when there is room. A reply has nobody to ask, so it
-// is kept here as bytes until poll_frame takes it or its next hop is resolved (RFC 1122 §2.3.2.2).
-// Bounded in packets, in packets a waiting next hop, and in bytes; what does not fit is dropped and
-// counted. Small packets reuse their slot's buffer, so a flood of resets allocates nothing.
+// A connection never queues packets; it is asked when there is room. A reply has nobody to ask, so
+// it is kept here as bytes until poll_frame takes it or its next hop is resolved (RFC 1122
+// §2.3.2.2). Bounded in packets, in packets a waiting next hop, and in bytes; what does not fit is
+// dropped and counted. Small packets reuse their slot's buffer, so a flood of resets allocates
+// nothing.
 #pragma once
 
 #include <weft/net/counters.hpp>

@@ -1,8 +1,9 @@
 // Our addresses, and for a destination the next hop and the source address to use.
 //
-// A host's table (RFC 1122 §3.3.1): each local prefix is on-link, further routes go through gateways,
-// the longest prefix wins, and of equals the first added. It is changed at configuration and searched
-// once a connection, so it is a short sorted vector. It does not forward and learns no redirects.
+// A host's table (RFC 1122 §3.3.1): each local prefix is on-link, further routes go through
+// gateways, the longest prefix wins, and of equals the first added. It is changed at configuration
+// and searched once a connection, so it is a short sorted vector. It does not forward and learns no
+// redirects.
 #pragma once
 
 #include <weft/net/address.hpp>

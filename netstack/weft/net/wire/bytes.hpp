@@ -1,8 +1,8 @@
 // Reading and writing big-endian integers and addresses in raw bytes.
 //
 // The lowest step of wire/: no bounds checks here, a parser checks a length once and then reads at
-// offsets it has proved. Shifts and not casts, so alignment and the host's byte order do not matter;
-// compilers turn each into one load and one byte swap.
+// offsets it has proved. Shifts and not casts, so alignment and the host's byte order do not
+// matter; compilers turn each into one load and one byte swap.
 #pragma once
 
 #include <weft/net/address.hpp>

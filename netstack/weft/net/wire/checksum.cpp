@@ -6,8 +6,9 @@
 namespace weft::net::wire {
 namespace {
 
-// Words are loaded in the host's order: the ones' complement sum does not care, but for one exchange
-// of bytes at the end (RFC 1071 §2 B). 32-bit halves go into 64-bit sums, so no carry is ever lost.
+// Words are loaded in the host's order: the ones' complement sum does not care, but for one
+// exchange of bytes at the end (RFC 1071 §2 B). 32-bit halves go into 64-bit sums, so no carry is
+// ever lost.
 
 std::uint64_t load_word(const std::byte* from) noexcept {
     std::uint64_t word;

@@ -2,8 +2,8 @@
 //
 // checksum_partial() sums a span onto a seed; fold it once at the end. A sum is in network order of
 // its 16-bit words: the folded complement is stored with store_be16. Pieces after one of odd length
-// need checksum_chain, which remembers the parity. Senders: checksum_finish(sum) with the field zero;
-// receivers: the sum over everything, field included, folds to 0xffff (checksum_is_valid).
+// need checksum_chain, which remembers the parity. Senders: checksum_finish(sum) with the field
+// zero; receivers: the sum over everything, field included, folds to 0xffff (checksum_is_valid).
 // The pseudo-headers are those of RFC 9293 §3.1 (IPv4) and RFC 8200 §8.1 (IPv6).
 #pragma once
 
@@ -93,8 +93,8 @@ private:
     std::uint64_t sum = std::uint64_t{protocol} + (length >> 16) + (length & 0xffffU);
     for (const std::uint64_t word :
          {source.high(), source.low(), destination.high(), destination.low()}) {
-        sum += (word >> 48) + ((word >> 32) & 0xffffU) + ((word >> 16) & 0xffffU) +
-               (word & 0xffffU);
+        sum +=
+            (word >> 48) + ((word >> 32) & 0xffffU) + ((word >> 16) & 0xffffU) + (word & 0xffffU);
     }
     return sum;
 }
@@ -104,9 +104,8 @@ private:
                                                         const ip_address& destination,
                                                         std::uint8_t protocol,
                                                         std::uint32_t length) noexcept {
-    return source.is_v4()
-               ? pseudo_header_sum(source.v4(), destination.v4(), protocol, length)
-               : pseudo_header_sum(source.v6(), destination.v6(), protocol, length);
+    return source.is_v4() ? pseudo_header_sum(source.v4(), destination.v4(), protocol, length)
+                          : pseudo_header_sum(source.v6(), destination.v6(), protocol, length);
 }
 
 }  // namespace weft::net::wire

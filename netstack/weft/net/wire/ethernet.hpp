@@ -1,7 +1,7 @@
 // Ethernet II frames (RFC 894): the 14-byte header and its types.
 //
-// A frame is what a TAP gives: no preamble, no frame check sequence. VLAN tags are not read: a tagged
-// frame has the type 0x8100, which nobody knows, and is dropped and counted as such.
+// A frame is what a TAP gives: no preamble, no frame check sequence. VLAN tags are not read: a
+// tagged frame has the type 0x8100, which nobody knows, and is dropped and counted as such.
 #pragma once
 
 #include <weft/net/wire/bytes.hpp>

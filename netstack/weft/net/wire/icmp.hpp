@@ -2,8 +2,8 @@
 // (RFC 1191 §4).
 //
 // parse_icmp() gives a message; report_of() turns an error message into an icmp_report, the form in
-// which transports hear of it and which ICMPv6 will give as well. Whether a report is believed is the
-// transport's decision (RFC 5927); which errors may be sent is in ip/icmp.hpp.
+// which transports hear of it and which ICMPv6 will give as well. Whether a report is believed is
+// the transport's decision (RFC 5927); which errors may be sent is in ip/icmp.hpp.
 #pragma once
 
 #include <weft/net/wire/bytes.hpp>
@@ -49,7 +49,7 @@ inline constexpr std::uint8_t in_reassembly = 1;
 
 enum class icmp_error : std::uint8_t {
     none,
-    too_short,     ///< fewer than 8 bytes
+    too_short,  ///< fewer than 8 bytes
     bad_checksum,
     bad_quote,     ///< an error that does not quote an IPv4 header and 8 bytes behind it
     unknown_type,  ///< none of icmp_type: silently discarded (RFC 1122 §3.2.2)
@@ -112,9 +112,9 @@ struct icmp_report {
     ip_address destination;
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
-    std::uint32_t sequence = 0;           ///< SEG.SEQ when protocol is TCP
-    std::uint32_t next_hop_mtu = 0;       ///< packet_too_big only; zero when not told
-    std::uint16_t quoted_total_bytes = 0; ///< of the packet that was too big (RFC 1191 §5)
+    std::uint32_t sequence = 0;            ///< SEG.SEQ when protocol is TCP
+    std::uint32_t next_hop_mtu = 0;        ///< packet_too_big only; zero when not told
+    std::uint16_t quoted_total_bytes = 0;  ///< of the packet that was too big (RFC 1191 §5)
 };
 
 /// Nothing unless the message is an error about a datagram's first fragment.

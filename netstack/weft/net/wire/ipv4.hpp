@@ -68,8 +68,8 @@ struct ipv4_header {
 /// Reads a packet that may be followed by padding. Checks everything but the meaning.
 parsed<ipv4_header, ipv4_error> parse_ipv4(bytes_view packet) noexcept;
 
-/// Reads the header quoted in an ICMP error: its checksum, total length and payload are not checked,
-/// because routers change and cut what they quote.
+/// Reads the header quoted in an ICMP error: its checksum, total length and payload are not
+/// checked, because routers change and cut what they quote.
 parsed<ipv4_header, ipv4_error> parse_quoted_ipv4(bytes_view quoted) noexcept;
 
 /// Writes 20 bytes with their checksum and returns 20; header_bytes is not looked at.

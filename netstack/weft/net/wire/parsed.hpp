@@ -1,8 +1,8 @@
 // The answer of a parser that can name what is wrong: a value or an error, both small.
 //
-// `Error` is an enum whose zero is `none`. Not weft::result: nothing here becomes an error_code, the
-// stack turns each name into a counter and drops the frame. Value must be trivially copyable, so an
-// answer needs no destructor and no branch to copy.
+// `Error` is an enum whose zero is `none`. Not weft::result: nothing here becomes an error_code,
+// the stack turns each name into a counter and drops the frame. Value must be trivially copyable,
+// so an answer needs no destructor and no branch to copy.
 #pragma once
 
 #include <cassert>

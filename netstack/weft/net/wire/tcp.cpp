@@ -150,16 +150,11 @@ parsed<tcp_segment_header, tcp_error> parse_tcp(bytes_view segment) noexcept {
         return tcp_error::bad_data_offset;
     }
     tcp_segment_header result;
-    result.header = {load_be16(at),
-                     load_be16(at + 2),
-                     load_be32(at + 4),
-                     load_be32(at + 8),
-                     tcp_flags{load_u8(at + 13)},
-                     static_cast<std::uint8_t>(data_offset),
-                     load_be16(at + 14),
-                     load_be16(at + 18)};
-    const bytes_view options =
-        segment.subspan(tcp_header_bytes, data_offset - tcp_header_bytes);
+    result.header = {
+        load_be16(at),      load_be16(at + 2),           load_be32(at + 4),
+        load_be32(at + 8),  tcp_flags{load_u8(at + 13)}, static_cast<std::uint8_t>(data_offset),
+        load_be16(at + 14), load_be16(at + 18)};
+    const bytes_view options = segment.subspan(tcp_header_bytes, data_offset - tcp_header_bytes);
     if (!read_only_timestamps(options, result.options) && !read_options(options, result.options)) {
         return tcp_error::bad_option_length;
     }

@@ -1,9 +1,9 @@
 // The TCP header and its options (RFC 9293 §3.1, §3.2; RFC 7323 §2, §3; RFC 2018 §2, §3).
 //
-// parse_tcp() gives a valid value; the checksum is verified apart, so that a device which vouches for
-// it saves the sum. Options may stand in any segment and on any byte (MUST-5, MUST-64), unknown ones
-// are skipped by their length (MUST-6, MUST-68), an illegal length is an error (MUST-7). The meaning
-// of a segment is decided in tcp/.
+// parse_tcp() gives a valid value; the checksum is verified apart, so that a device which vouches
+// for it saves the sum. Options may stand in any segment and on any byte (MUST-5, MUST-64), unknown
+// ones are skipped by their length (MUST-6, MUST-68), an illegal length is an error (MUST-7). The
+// meaning of a segment is decided in tcp/.
 #pragma once
 
 #include <weft/net/wire/bytes.hpp>
@@ -94,17 +94,16 @@ parsed<tcp_segment_header, tcp_error> parse_tcp(bytes_view segment) noexcept;
 /// Writes header and options with a checksum of zero and returns their size, a multiple of 4 and at
 /// most 60; data_offset_bytes is computed. SACK blocks that do not fit are left out.
 /// Precondition: `out` has room for tcp_header_bytes + options.encoded_bytes().
-std::size_t emit_tcp(const tcp_header& header, const tcp_options& options,
-                     std::byte* out) noexcept;
+std::size_t emit_tcp(const tcp_header& header, const tcp_options& options, std::byte* out) noexcept;
 
-/// Stores the full checksum into an emitted header (MUST-2). `payload_sum` is the checksum_partial or
-/// checksum_chain sum of the payload alone.
+/// Stores the full checksum into an emitted header (MUST-2). `payload_sum` is the checksum_partial
+/// or checksum_chain sum of the payload alone.
 void fill_tcp_checksum(const ip_address& source, const ip_address& destination,
                        std::span<std::byte> header, std::uint64_t payload_sum,
                        std::size_t payload_bytes) noexcept;
 
-/// Stores the pseudo-header's folded sum, not complemented: what a device that completes the checksum
-/// (VIRTIO_NET_HDR_F_NEEDS_CSUM) expects, also for a segment that it cuts into several.
+/// Stores the pseudo-header's folded sum, not complemented: what a device that completes the
+/// checksum (VIRTIO_NET_HDR_F_NEEDS_CSUM) expects, also for a segment that it cuts into several.
 void fill_tcp_partial_checksum(const ip_address& source, const ip_address& destination,
                                std::span<std::byte> header, std::size_t payload_bytes) noexcept;
 

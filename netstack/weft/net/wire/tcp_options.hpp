@@ -1,7 +1,8 @@
 // The TCP options this stack knows, as one small value: MSS, window scale, SACK, timestamps.
 //
-// Which are present is a bit mask, so the value stays trivially copyable and cheap to clear. Where an
-// option may stand, and what it means there, is tcp/'s business (RFC 9293 §3.2, RFC 7323, RFC 2018).
+// Which are present is a bit mask, so the value stays trivially copyable and cheap to clear. Where
+// an option may stand, and what it means there, is tcp/'s business (RFC 9293 §3.2, RFC 7323, RFC
+// 2018).
 #pragma once
 
 #include <array>
@@ -126,7 +127,10 @@ private:
         return *this;
     }
     [[nodiscard]] constexpr std::size_t bytes_without_sack() const noexcept {
-        return (has_mss() ? 4U : 0U) + (has_timestamps() ? 12U : has_sack_permitted() ? 4U : 0U) +
+        return (has_mss() ? 4U : 0U) +
+               (has_timestamps()       ? 12U
+                : has_sack_permitted() ? 4U
+                                       : 0U) +
                (has_window_scale() ? 4U : 0U);
     }
 

@@ -10,8 +10,7 @@ parsed<udp_header, udp_error> parse_udp(bytes_view datagram) noexcept {
         return udp_error::too_short;
     }
     const std::byte* at = datagram.data();
-    const udp_header header{load_be16(at), load_be16(at + 2), load_be16(at + 4),
-                            load_be16(at + 6)};
+    const udp_header header{load_be16(at), load_be16(at + 2), load_be16(at + 4), load_be16(at + 6)};
     if (header.length < udp_header_bytes || header.length > datagram.size()) {
         return udp_error::bad_length;
     }
@@ -24,9 +23,8 @@ bool verify_udp_checksum(const ip_address& source, const ip_address& destination
     if (load_be16(datagram.data() + 6) == 0) {
         return source.is_v4();  // IPv6 has no header checksum, so it demands this one
     }
-    return checksum_is_valid(
-        checksum_partial(datagram.first(length),
-                         pseudo_header_sum(source, destination, ip_protocol::udp, length)));
+    return checksum_is_valid(checksum_partial(
+        datagram.first(length), pseudo_header_sum(source, destination, ip_protocol::udp, length)));
 }
 
 std::size_t emit_udp(const ip_address& source, const ip_address& destination,

@@ -32,12 +32,11 @@ parsed<udp_header, udp_error> parse_udp(bytes_view datagram) noexcept;
 [[nodiscard]] bool verify_udp_checksum(const ip_address& source, const ip_address& destination,
                                        bytes_view datagram) noexcept;
 
-/// Writes 8 bytes and returns 8: ports, length (header and `payload_bytes`) and the checksum, with a
-/// result of zero sent as 0xffff. `payload_sum` is the payload's checksum_partial sum.
+/// Writes 8 bytes and returns 8: ports, length (header and `payload_bytes`) and the checksum, with
+/// a result of zero sent as 0xffff. `payload_sum` is the payload's checksum_partial sum.
 /// Preconditions: they fit; payload_bytes <= 65527.
 std::size_t emit_udp(const ip_address& source, const ip_address& destination,
                      std::uint16_t source_port, std::uint16_t destination_port,
-                     std::uint64_t payload_sum, std::size_t payload_bytes,
-                     std::byte* out) noexcept;
+                     std::uint64_t payload_sum, std::size_t payload_bytes, std::byte* out) noexcept;
 
 }  // namespace weft::net::wire
