@@ -27,8 +27,7 @@ T run(task<T> main) {
 /// `main` receives the io_context, for devices that need one before the task runs. It lives until
 /// the task has ended.
 template <class Main>
-    requires std::is_invocable_v<Main, io_context&>
-auto run(Main&& main) {
+requires std::is_invocable_v<Main, io_context&> auto run(Main&& main) {
     io_context io;
     interrupt_watch interrupts{io.ring()};
     return io.run_until_done(std::invoke(main, io), interrupts.token());

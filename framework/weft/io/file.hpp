@@ -23,10 +23,10 @@ namespace weft {
 struct file_options {
     enum class access : std::uint8_t { read, write, read_write };
     access mode = access::read;
-    bool create = false;     ///< make the file when it does not exist
-    bool exclusive = false;  ///< with `create`: fail when it exists
-    bool truncate = false;   ///< begin empty
-    bool append = false;     ///< every write goes to the end, wherever it says
+    bool create = false;               ///< make the file when it does not exist
+    bool exclusive = false;            ///< with `create`: fail when it exists
+    bool truncate = false;             ///< begin empty
+    bool append = false;               ///< every write goes to the end, wherever it says
     std::uint32_t permissions = 0644;  ///< of a created file, before the umask
 };
 static_assert(std::is_trivially_destructible_v<file_options>);
@@ -149,13 +149,14 @@ public:
 
     /// A file or a directory by its path; directories open for reading only.
     [[nodiscard]] static auto open(std::string path, file_options options = {}) {
-        return awaiter<open_operation>{open_operation::lookup::anywhere, -1, std::move(path), options};
+        return awaiter<open_operation>{open_operation::lookup::anywhere, -1, std::move(path),
+                                       options};
     }
     /// A path below this directory, and nowhere else: `..`, absolute paths and symbolic links that
     /// lead out fail with EXDEV, in the kernel and without a race.
     [[nodiscard]] auto open_below(std::string path, file_options options = {}) const {
-        return awaiter<open_operation>{open_operation::lookup::below_directory, fd_, std::move(path),
-                                       options};
+        return awaiter<open_operation>{open_operation::lookup::below_directory, fd_,
+                                       std::move(path), options};
     }
 
     /// Reads up to `into.size()` bytes that lie at `offset`; 0 at the end of the file.

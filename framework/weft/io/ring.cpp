@@ -16,8 +16,7 @@ namespace weft {
 namespace {
 
 constexpr unsigned setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |
-                                 IORING_SETUP_CLAMP;
+                                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 
 std::string why_no_ring(int error) {
     utsname system{};
@@ -35,7 +34,8 @@ std::string why_no_ring(int error) {
                    "container's seccomp profile";
         case ENOMEM:
             return "io_uring: no memory for its queues; see ulimit -l";
-        default: return "io_uring: cannot be set up";
+        default:
+            return "io_uring: cannot be set up";
     }
 }
 
@@ -284,7 +284,8 @@ void ring::collect(int entered) noexcept {
         case EBUSY:   // the completion queue has to be emptied first
         case EAGAIN:  // no memory just now: the requests stay queued
             return;
-        default: give_up(-entered);
+        default:
+            give_up(-entered);
     }
 }
 

@@ -2,8 +2,8 @@
 // One io_uring: requests go in as calls, completions come out as calls of a `ring_completion`.
 //
 // The only file pair that knows liburing. Nothing reaches the kernel before `enter()` (or until the
-// submission queue is full), so a turn of the loop costs one system call. Buffers, addresses and the
-// ring_completion itself must stay where they are until the completion arrived, also after
+// submission queue is full), so a turn of the loop costs one system call. Buffers, addresses and
+// the ring_completion itself must stay where they are until the completion arrived, also after
 // `cancel()`; `withdraw()` is the way to end a request whose owner is about to go. One thread: the
 // one that made the ring. Linux 6.1 or newer.
 
@@ -49,15 +49,15 @@ public:
         unsigned completions = 4096;  ///< answers the kernel can post before it has to queue them
     };
     struct counters {
-        std::uint64_t enters = 0;       ///< system calls made
-        std::uint64_t submitted = 0;    ///< requests made, cancellations apart
-        std::uint64_t completed = 0;    ///< answers dispatched
+        std::uint64_t enters = 0;        ///< system calls made
+        std::uint64_t submitted = 0;     ///< requests made, cancellations apart
+        std::uint64_t completed = 0;     ///< answers dispatched
         std::uint64_t early_enters = 0;  ///< the submission queue was full
-        std::uint64_t overflows = 0;    ///< times the completion queue had overflowed
+        std::uint64_t overflows = 0;     ///< times the completion queue had overflowed
     };
 
-    /// Throws std::system_error that says what to do when the kernel has no io_uring, forbids it, or
-    /// is older than 6.1.
+    /// Throws std::system_error that says what to do when the kernel has no io_uring, forbids it,
+    /// or is older than 6.1.
     explicit ring(options wanted = {256, 4096});
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
@@ -82,8 +82,8 @@ public:
     /// or its result when it was faster.
     void cancel(ring_completion& target);
 
-    /// Ends a request and waits, on the spot, until the kernel has let go of its buffers. Its handler
-    /// is not called. Others' completions are kept for the next `reap()`.
+    /// Ends a request and waits, on the spot, until the kernel has let go of its buffers. Its
+    /// handler is not called. Others' completions are kept for the next `reap()`.
     void withdraw(ring_completion& target) noexcept;
 
     /// Dispatches completions that have arrived, at most `budget`. Returns how many.

@@ -20,7 +20,8 @@ signal_set::signal_set(std::initializer_list<int> signals) {
 }
 
 signal_set::~signal_set() {
-    while (take()) {}
+    while (take()) {
+    }
     ::close(fd_);
     ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }

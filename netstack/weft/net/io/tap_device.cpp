@@ -97,7 +97,7 @@ struct tap_device::receive_slot : ring_completion {
           device{owner} {}
 
     tap_device& device;
-    slice block;             // empty, at the start of its block
+    slice block;              // empty, at the start of its block
     bool is_polling = false;  // the completion is a poll's, not a read's
 };
 
