@@ -1,0 +1,57 @@
+#include <weft/net/io/host.hpp>
+#include <weft/net/io/tcp_listener.hpp>
+
+namespace weft::net {
+
+listening::listening(host& owner, tcp::listener& opened) noexcept
+    : host_{owner}, listener_{&opened}, local_{opened.local()} {
+    host_.count_handle(+1);
+}
+
+listening::~listening() {
+    close();
+    host_.count_handle(-1);
+}
+
+void listening::close() noexcept {
+    if (listener_ == nullptr) return;
+    tcp::listener& ended = *std::exchange(listener_, nullptr);
+    while (!ended.waiters().empty()) ended.waiters().front().post();
+    host_.stack().close(ended, host_.now());
+    host_.settle_later();
+}
+
+bool accept_operation::ready() const noexcept {
+    if (is_closed()) return true;
+    tcp::listener& from = *listening_->listener_;
+    return from.can_accept() && from.waiters().empty();
+}
+
+void accept_operation::start(const environment& in) noexcept {
+    stop_ = in.stop;
+    park(listening_->host_.scheduler(), stop_, listening_->listener_->waiters());
+}
+
+/// Somebody who did not wait may have been faster.
+void accept_operation::on_event(operation& posted) noexcept {
+    accept_operation& self = static_cast<accept_operation&>(posted);
+    if (self.is_canceled() || self.is_closed() || self.listening_->listener_->can_accept()) {
+        self.resume_(self);
+        return;
+    }
+    self.reset();
+    self.park(self.listening_->host_.scheduler(), self.stop_,
+              self.listening_->listener_->waiters());
+}
+
+result<tcp_stream> accept_operation::finish() noexcept {
+    if (is_canceled()) return weft::errc::canceled;
+    if (is_closed()) return errc::closing;
+    tcp::listener& from = *listening_->listener_;
+    tcp_stream accepted{listening_->host_, from.accept()};
+    // The host posts one at a time: whoever goes on passes the word.
+    if (from.can_accept() && !from.waiters().empty()) from.waiters().front().post();
+    return accepted;
+}
+
+}  // namespace weft::net
