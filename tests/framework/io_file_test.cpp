@@ -121,134 +121,133 @@ task<> close_only(file owned) {
 }  // namespace
 
 TEST_SUITE("framework.file") {
-    TEST_CASE("what is written to a file is read back, and its size is known") {
-        const scratch_folder folder;
-        weft::io_context io;
-        std::string text(300'000, 'x');
-        text.back() = 'y';
-        CHECK(io.run_until_done(round_trip(folder / "file", text)) == text);
-    }
-
-    TEST_CASE("an error of open is the errno of open(2)") {
-        const scratch_folder folder;
-        weft::io_context io;
-        CHECK(io.run_until_done(open_error(folder / "none", {})) ==
-              std::errc::no_such_file_or_directory);
-        std::ofstream{folder / "there"} << "x";
-        const file_options exclusive{.mode = access::write, .create = true, .exclusive = true};
-        CHECK(io.run_until_done(open_error(folder / "there", exclusive)) == std::errc::file_exists);
-    }
-
-    TEST_CASE("a folder confines what is opened below it") {
-        const scratch_folder folder;
-        std::filesystem::create_directory(folder / "public");
-        std::ofstream{folder / "secret"} << "x";
-        std::ofstream{folder / "public/page"} << "x";
-        std::filesystem::create_symlink("../secret", folder / "public/link");
-        std::filesystem::create_symlink("page", folder / "public/inner");
-        weft::io_context io;
-        const auto error = [&](std::string path) {
-            return io.run_until_done(open_below_error(folder / "public", std::move(path)));
-        };
-        CHECK_FALSE(error("page"));
-        CHECK_FALSE(error("./inner"));
-        CHECK(error("../secret") == std::errc::cross_device_link);
-        CHECK(error(folder / "secret") == std::errc::cross_device_link);
-        CHECK(error("link") == std::errc::cross_device_link);
-    }
-
-    TEST_CASE("a file that is not open fails with EBADF, also for what is below it") {
-        weft::io_context io;
-        CHECK(io.run_until_done(open_below_nothing("etc/passwd")) ==
-              std::errc::bad_file_descriptor);
-        std::array<std::byte, 1> into{};
-        CHECK(io.run_until_done(read_error(-1, into)) == std::errc::bad_file_descriptor);
-    }
-
-    TEST_CASE("a stop ends a wait that is in flight") {
-        std::array<int, 2> pipe{};
-        REQUIRE(::pipe(pipe.data()) == 0);
-        weft::io_context io;
-        {
-            stopper stop{io};
-            CHECK(io.run_until_done(wait_error(pipe[0], weft::fd_event::readable),
-                                    stop.source.token()) == std::errc::operation_canceled);
-        }
-        {
-            stopper stop{io};
-            std::array<std::byte, 16> into{};
-            CHECK(io.run_until_done(read_error(pipe[0], into), stop.source.token()) ==
-                  std::errc::operation_canceled);
-        }
-        CHECK(io.ring().in_flight() == 0);
-        ::close(pipe[0]);
-        ::close(pipe[1]);
-    }
-
-    TEST_CASE("a stop that was requested before ends an operation before it starts") {
-        weft::io_context io;
-        weft::stop_source stop;
-        stop.request_stop();
-        CHECK(io.run_until_done(open_error("/dev/null", {}), stop.token()) ==
-              std::errc::operation_canceled);
-        CHECK(io.ring().statistics().submitted == 0);
-    }
-
-    TEST_CASE("a stop does not keep a file from being closed") {
-        std::array<int, 2> pipe{};
-        REQUIRE(::pipe(pipe.data()) == 0);
-        weft::io_context io;
-        weft::stop_source stop;
-        stop.request_stop();
-        io.run_until_done(close_only(file{pipe[1]}), stop.token());
-        CHECK(::fcntl(pipe[1], F_GETFD) == -1);
-        ::close(pipe[0]);
-    }
-
-    TEST_CASE("a descriptor that is ready ends the wait at once") {
-        std::array<int, 2> pipe{};
-        REQUIRE(::pipe(pipe.data()) == 0);
-        weft::io_context io;
-        CHECK_FALSE(io.run_until_done(wait_error(pipe[1], weft::fd_event::writable)));
-        REQUIRE(::write(pipe[1], "x", 1) == 1);
-        CHECK_FALSE(io.run_until_done(wait_error(pipe[0], weft::fd_event::readable)));
-        ::close(pipe[0]);
-        ::close(pipe[1]);
-    }
-
-    TEST_CASE("100,000 reads one after the other keep the stack and the ring as they were") {
-        weft::io_context io;
-        CHECK(io.run_until_done(read_many("/dev/zero", 100'000)) == 100'000);
-        CHECK(io.ring().in_flight() == 0);
-        CHECK(io.ring().statistics().completed >= 100'000);
-    }
-
-    TEST_CASE("without a ring, as in a simulation, files are not supported") {
-        weft::scheduler simulated{weft::scheduler::clock::virtual_time};
-        CHECK(simulated.run_until_done(open_error("/dev/null", {})) ==
-              std::errc::operation_not_supported);
-    }
-
-    TEST_CASE("a frame that is destroyed while the kernel reads waits for the kernel first") {
-        std::array<int, 2> pipe{};
-        REQUIRE(::pipe(pipe.data()) == 0);
-        weft::io_context io;
-        {
-            struct listener : weft::task_listener {
-                listener() noexcept
-                    : task_listener{[](task_listener&) noexcept -> std::coroutine_handle<> {
-                          return std::noop_coroutine();
-                      }} {}
-            } nobody;
-            std::vector<std::byte> into(64);
-            const weft::environment in{&io, {}};
-            weft::running_task<std::error_code> reading{read_error(pipe[0], into)};
-            CHECK_FALSE(reading.start(in, nobody));
-            io.turn();
-            CHECK(io.ring().in_flight() == 1);
-        }
-        CHECK(io.ring().in_flight() == 0);
-        ::close(pipe[0]);
-        ::close(pipe[1]);
-    }
+TEST_CASE("what is written to a file is read back, and its size is known") {
+    const scratch_folder folder;
+    weft::io_context io;
+    std::string text(300'000, 'x');
+    text.back() = 'y';
+    CHECK(io.run_until_done(round_trip(folder / "file", text)) == text);
 }
+
+TEST_CASE("an error of open is the errno of open(2)") {
+    const scratch_folder folder;
+    weft::io_context io;
+    CHECK(io.run_until_done(open_error(folder / "none", {})) ==
+          std::errc::no_such_file_or_directory);
+    std::ofstream{folder / "there"} << "x";
+    const file_options exclusive{.mode = access::write, .create = true, .exclusive = true};
+    CHECK(io.run_until_done(open_error(folder / "there", exclusive)) == std::errc::file_exists);
+}
+
+TEST_CASE("a folder confines what is opened below it") {
+    const scratch_folder folder;
+    std::filesystem::create_directory(folder / "public");
+    std::ofstream{folder / "secret"} << "x";
+    std::ofstream{folder / "public/page"} << "x";
+    std::filesystem::create_symlink("../secret", folder / "public/link");
+    std::filesystem::create_symlink("page", folder / "public/inner");
+    weft::io_context io;
+    const auto error = [&](std::string path) {
+        return io.run_until_done(open_below_error(folder / "public", std::move(path)));
+    };
+    CHECK_FALSE(error("page"));
+    CHECK_FALSE(error("./inner"));
+    CHECK(error("../secret") == std::errc::cross_device_link);
+    CHECK(error(folder / "secret") == std::errc::cross_device_link);
+    CHECK(error("link") == std::errc::cross_device_link);
+}
+
+TEST_CASE("a file that is not open fails with EBADF, also for what is below it") {
+    weft::io_context io;
+    CHECK(io.run_until_done(open_below_nothing("etc/passwd")) == std::errc::bad_file_descriptor);
+    std::array<std::byte, 1> into{};
+    CHECK(io.run_until_done(read_error(-1, into)) == std::errc::bad_file_descriptor);
+}
+
+TEST_CASE("a stop ends a wait that is in flight") {
+    std::array<int, 2> pipe{};
+    REQUIRE(::pipe(pipe.data()) == 0);
+    weft::io_context io;
+    {
+        stopper stop{io};
+        CHECK(io.run_until_done(wait_error(pipe[0], weft::fd_event::readable),
+                                stop.source.token()) == std::errc::operation_canceled);
+    }
+    {
+        stopper stop{io};
+        std::array<std::byte, 16> into{};
+        CHECK(io.run_until_done(read_error(pipe[0], into), stop.source.token()) ==
+              std::errc::operation_canceled);
+    }
+    CHECK(io.ring().in_flight() == 0);
+    ::close(pipe[0]);
+    ::close(pipe[1]);
+}
+
+TEST_CASE("a stop that was requested before ends an operation before it starts") {
+    weft::io_context io;
+    weft::stop_source stop;
+    stop.request_stop();
+    CHECK(io.run_until_done(open_error("/dev/null", {}), stop.token()) ==
+          std::errc::operation_canceled);
+    CHECK(io.ring().statistics().submitted == 0);
+}
+
+TEST_CASE("a stop does not keep a file from being closed") {
+    std::array<int, 2> pipe{};
+    REQUIRE(::pipe(pipe.data()) == 0);
+    weft::io_context io;
+    weft::stop_source stop;
+    stop.request_stop();
+    io.run_until_done(close_only(file{pipe[1]}), stop.token());
+    CHECK(::fcntl(pipe[1], F_GETFD) == -1);
+    ::close(pipe[0]);
+}
+
+TEST_CASE("a descriptor that is ready ends the wait at once") {
+    std::array<int, 2> pipe{};
+    REQUIRE(::pipe(pipe.data()) == 0);
+    weft::io_context io;
+    CHECK_FALSE(io.run_until_done(wait_error(pipe[1], weft::fd_event::writable)));
+    REQUIRE(::write(pipe[1], "x", 1) == 1);
+    CHECK_FALSE(io.run_until_done(wait_error(pipe[0], weft::fd_event::readable)));
+    ::close(pipe[0]);
+    ::close(pipe[1]);
+}
+
+TEST_CASE("100,000 reads one after the other keep the stack and the ring as they were") {
+    weft::io_context io;
+    CHECK(io.run_until_done(read_many("/dev/zero", 100'000)) == 100'000);
+    CHECK(io.ring().in_flight() == 0);
+    CHECK(io.ring().statistics().completed >= 100'000);
+}
+
+TEST_CASE("without a ring, as in a simulation, files are not supported") {
+    weft::scheduler simulated{weft::scheduler::clock::virtual_time};
+    CHECK(simulated.run_until_done(open_error("/dev/null", {})) ==
+          std::errc::operation_not_supported);
+}
+
+TEST_CASE("a frame that is destroyed while the kernel reads waits for the kernel first") {
+    std::array<int, 2> pipe{};
+    REQUIRE(::pipe(pipe.data()) == 0);
+    weft::io_context io;
+    {
+        struct listener : weft::task_listener {
+            listener() noexcept
+                : task_listener{[](task_listener&) noexcept -> std::coroutine_handle<> {
+                      return std::noop_coroutine();
+                  }} {}
+        } nobody;
+        std::vector<std::byte> into(64);
+        const weft::environment in{&io, {}};
+        weft::running_task<std::error_code> reading{read_error(pipe[0], into)};
+        CHECK_FALSE(reading.start(in, nobody));
+        io.turn();
+        CHECK(io.ring().in_flight() == 1);
+    }
+    CHECK(io.ring().in_flight() == 0);
+    ::close(pipe[0]);
+    ::close(pipe[1]);
+}
+}  // TEST_SUITE("framework.file")

@@ -63,47 +63,47 @@ struct fmt::formatter<counting> {
 };
 
 TEST_SUITE("framework.log") {
-    TEST_CASE("a default and exceptions from it") {
-        const log::level_rules rules = log::parse_levels("info, tcp=debug,ip=off");
-        CHECK(rules.problem.empty());
-        CHECK(rules.of("tap") == log::level::info);
-        CHECK(rules.of("tcp") == log::level::debug);
-        CHECK(rules.of("ip") == log::level::off);
-        CHECK(log::parse_levels("").of("tcp") == log::level::warning);
-    }
-
-    TEST_CASE("what makes no sense is named, the rest is used") {
-        const log::level_rules rules = log::parse_levels("loud,tcp=debug,=info,ip=");
-        CHECK(rules.of("tcp") == log::level::debug);
-        CHECK(rules.of("ip") == log::level::warning);
-        CHECK(rules.problem.find("'loud'") != std::string::npos);
-        CHECK(rules.problem.find("'=info'") != std::string::npos);
-        CHECK(rules.problem.find("'ip='") != std::string::npos);
-        CHECK(rules.problem.find("debug") != std::string::npos);
-    }
-
-    TEST_CASE("a level that is off formats nothing and writes nothing") {
-        log::logger& logger = log::get("test");
-        int formatted = 0;
-        captured_stderr errors;
-        logger.set_threshold(log::level::warning);
-        logger.info("{}", counting{&formatted});
-        CHECK(formatted == 0);
-        logger.warning("lost {} of {}{}", 3, 7, counting{&formatted});
-        const std::string text = errors.text();
-        CHECK(formatted == 1);
-        CHECK(text.find("lost 3 of 7") != std::string::npos);
-        CHECK(text.find("test") != std::string::npos);
-        CHECK(text.find("warning") != std::string::npos);
-    }
-
-    TEST_CASE("a subsystem has one logger, and new rules reach it") {
-        log::logger& logger = log::get("rules");
-        CHECK(&logger == &log::get("rules"));
-        log::set_levels(log::parse_levels("error,rules=trace"));
-        CHECK(logger.shows(log::level::trace));
-        CHECK_FALSE(log::get("others").shows(log::level::warning));
-        log::set_levels({});
-        CHECK_FALSE(logger.shows(log::level::info));
-    }
+TEST_CASE("a default and exceptions from it") {
+    const log::level_rules rules = log::parse_levels("info, tcp=debug,ip=off");
+    CHECK(rules.problem.empty());
+    CHECK(rules.of("tap") == log::level::info);
+    CHECK(rules.of("tcp") == log::level::debug);
+    CHECK(rules.of("ip") == log::level::off);
+    CHECK(log::parse_levels("").of("tcp") == log::level::warning);
 }
+
+TEST_CASE("what makes no sense is named, the rest is used") {
+    const log::level_rules rules = log::parse_levels("loud,tcp=debug,=info,ip=");
+    CHECK(rules.of("tcp") == log::level::debug);
+    CHECK(rules.of("ip") == log::level::warning);
+    CHECK(rules.problem.find("'loud'") != std::string::npos);
+    CHECK(rules.problem.find("'=info'") != std::string::npos);
+    CHECK(rules.problem.find("'ip='") != std::string::npos);
+    CHECK(rules.problem.find("debug") != std::string::npos);
+}
+
+TEST_CASE("a level that is off formats nothing and writes nothing") {
+    log::logger& logger = log::get("test");
+    int formatted = 0;
+    captured_stderr errors;
+    logger.set_threshold(log::level::warning);
+    logger.info("{}", counting{&formatted});
+    CHECK(formatted == 0);
+    logger.warning("lost {} of {}{}", 3, 7, counting{&formatted});
+    const std::string text = errors.text();
+    CHECK(formatted == 1);
+    CHECK(text.find("lost 3 of 7") != std::string::npos);
+    CHECK(text.find("test") != std::string::npos);
+    CHECK(text.find("warning") != std::string::npos);
+}
+
+TEST_CASE("a subsystem has one logger, and new rules reach it") {
+    log::logger& logger = log::get("rules");
+    CHECK(&logger == &log::get("rules"));
+    log::set_levels(log::parse_levels("error,rules=trace"));
+    CHECK(logger.shows(log::level::trace));
+    CHECK_FALSE(log::get("others").shows(log::level::warning));
+    log::set_levels({});
+    CHECK_FALSE(logger.shows(log::level::info));
+}
+}  // TEST_SUITE("framework.log")

@@ -253,226 +253,221 @@ mac_address resolve(bench& on) {
 }  // namespace
 
 TEST_SUITE("sim.tap") {
-    TEST_CASE("the kernel answers our ARP request and our ping") {
-        in_own_namespace([] {
-            bench on;
-            bring_up(on.tap->name());
-            on.start();
-            const mac_address kernel = resolve(on);
-            CHECK(kernel != on.tap->stack_address());
-            CHECK_FALSE(on.tap->stack_address().is_multicast());
-            CHECK((on.tap->stack_address().bytes()[0] & 2) != 0);
+TEST_CASE("the kernel answers our ARP request and our ping") {
+    in_own_namespace([] {
+        bench on;
+        bring_up(on.tap->name());
+        on.start();
+        const mac_address kernel = resolve(on);
+        CHECK(kernel != on.tap->stack_address());
+        CHECK_FALSE(on.tap->stack_address().is_multicast());
+        CHECK((on.tap->stack_address().bytes()[0] & 2) != 0);
 
-            const bytes request = ping(kernel, on.tap->stack_address(), 1000);
-            on.send(request);
-            const received* reply = on.first(&is_echo_reply);
-            REQUIRE(reply != nullptr);
-            CHECK(reply->frame.size() == request.size());
-            CHECK(std::equal(reply->frame.begin() + 42, reply->frame.end(), request.begin() + 42));
-            CHECK_FALSE(reply->offload.truncated);
-        });
-    }
-
-    TEST_CASE("pings in a row are all answered, in order of sending") {
-        in_own_namespace([] {
-            bench on{{.writes = 8}};
-            bring_up(on.tap->name());
-            on.start();
-            const mac_address kernel = resolve(on);
-            on.client.frames.clear();
-            constexpr std::size_t count = 300;
-            std::size_t sent = 0;
-            const bool all = on.turn_until([&] {
-                while (sent < count) {
-                    bytes frame = ping(kernel, on.tap->stack_address(), sent);
-                    if (!on.send(frame)) break;
-                    ++sent;
-                }
-                return std::ranges::count_if(on.client.frames, [](const received& one) {
-                           return is_echo_reply(one.frame);
-                       }) == count;
-            });
-            CHECK(all);
-            CHECK(on.client.slots_available > 0);  // eight slots: there was none at times
-            std::size_t expected = 42;
-            for (const received& one : on.client.frames) {
-                if (!is_echo_reply(one.frame)) continue;
-                CHECK(one.frame.size() == expected++);
-            }
-        });
-    }
-
-    TEST_CASE(
-        "a frame that the kernel has not summed is vouched for, and one it sums is accepted") {
-        in_own_namespace([] {
-            bench on;
-            bring_up(on.tap->name());
-            on.start();
-            const mac_address kernel = resolve(on);
-
-            // A SYN to a port nobody listens on; the kernel is to fill in its checksum.
-            bytes frame = packet(kernel, on.tap->stack_address(), 6, 20);
-            put_u16(frame, 34, 4000);
-            put_u16(frame, 36, 9);
-            frame[46] = 0x50;
-            frame[47] = 2;
-            std::uint32_t pseudo = 6 + 20;
-            pseudo += sum(our_ip);
-            pseudo += sum(kernel_ip);
-            put_u16(frame, 50, sum({}, pseudo));
-            on.send(frame, {.needs_checksum = true, .checksum_start = 34, .checksum_offset = 16});
-
-            const received* reset = on.first([](const bytes& one) {
-                return one.size() >= 54 && one[23] == 6 && one[36] == 4000 >> 8 &&
-                       (one[47] & 4) != 0;
-            });
-            REQUIRE(reset != nullptr);  // a wrong sum would have been dropped in silence
-            CHECK(reset->frame.size() == 54);
-        });
-    }
-
-    TEST_CASE("a segment larger than the MTU is cut by the kernel") {
-        in_own_namespace([] {
-            bench on;
-            bring_up(on.tap->name());
-            on.start();
-            const mac_address kernel = resolve(on);
-            const int peer = ::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_TCP);
-            REQUIRE(peer >= 0);
-
-            bytes frame = packet(kernel, on.tap->stack_address(), 6, 20 + 4000);
-            put_u16(frame, 34, 4000);
-            put_u16(frame, 36, 9);
-            frame[46] = 0x50;
-            frame[47] = 0x10;
-            std::uint32_t pseudo = 6 + 20 + 4000;
-            pseudo += sum(our_ip);
-            pseudo += sum(kernel_ip);
-            put_u16(frame, 50, sum({}, pseudo));
-            on.send(frame, {.needs_checksum = true,
-                            .checksum_start = 34,
-                            .checksum_offset = 16,
-                            .segment_bytes = 1000});
-
-            // A raw socket sees what arrived, before or after the cut: its text is what counts.
-            std::size_t text = 0;
-            on.turn_until([&] {
-                std::array<std::uint8_t, 8192> into{};
-                for (;;) {
-                    const auto got = ::recv(peer, into.data(), into.size(), 0);
-                    if (got < 40) break;
-                    text += static_cast<std::size_t>(got) - 40;
-                }
-                return text >= 4000;
-            });
-            CHECK(text == 4000);
-            CHECK(on.client.refused == 0);
-            ::close(peer);
-        });
-    }
-
-    TEST_CASE(
-        "a frame longer than its block is marked as truncated, and the next blocks are larger") {
-        in_own_namespace([] {
-            bench on;
-            bring_up(on.tap->name());
-            on.start();
-            const mac_address kernel = resolve(on);
-            set_mtu(on.tap->name(), 9000);
-            CHECK(on.tap->capabilities().mtu == 1500);
-
-            on.send(ping(kernel, on.tap->stack_address(), 8000));
-            CHECK(on.turn_until([&] { return on.tap->statistics().truncated == 1; }));
-            CHECK(on.client.frames.back().offload.truncated);
-            CHECK(on.tap->capabilities().mtu == 9000);
-
-            for (int i = 0; i < 8; ++i) on.send(ping(kernel, on.tap->stack_address(), 8000));
-            const received* reply =
-                on.first([](const bytes& frame) { return frame.size() == 8042; });
-            REQUIRE(reply != nullptr);
-            CHECK_FALSE(reply->offload.truncated);
-        });
-    }
-
-    TEST_CASE("an interface that is down refuses frames, which are counted and not lost sight of") {
-        in_own_namespace([] {
-            bench on;
-            on.start();
-            on.send(arp_request(on.tap->stack_address()));
-            CHECK(on.turn_until([&] { return on.client.refused == 1; }));
-            CHECK(on.tap->statistics().refused == 1);
-        });
-    }
-
-    TEST_CASE("without memory frames are dropped and counted, and reading goes on after") {
-        in_own_namespace([] {
-            bench on;
-            bring_up(on.tap->name());
-            block_pool small{6 * static_cast<std::size_t>(block_size::small)};
-            std::vector<slice> hoard;
-            on.tap->start(on.client, small);
-            while (slice block = small.allocate(block_size::small))
-                hoard.push_back(std::move(block));
-            CHECK(hoard.size() == 2);
-            on.send(arp_request(on.tap->stack_address()));
-            CHECK(on.turn_until([&] { return on.tap->statistics().dropped_memory > 0; }));
-            hoard.clear();
-            on.client.frames.clear();
-            on.send(arp_request(on.tap->stack_address()));
-            CHECK(on.first(&is_arp_reply) != nullptr);
-            on.tap.reset();
-            CHECK(small.bytes_out() == 0);
-        });
-    }
-
-    TEST_CASE("stopping gives every block back, sends what was said, and may be done twice") {
-        in_own_namespace([] {
-            bench on;
-            bring_up(on.tap->name());
-            on.start();
-            on.io.run_until(on.io.now() + 1ms);
-            CHECK(on.pool.bytes_out() == 4 * static_cast<std::size_t>(block_size::small));
-            const int before = frames_at_kernel(on.tap->name());
-            on.send(arp_request(on.tap->stack_address()));
-            on.send(arp_request(on.tap->stack_address()));
-            on.tap->stop();
-            on.tap->stop();
-            CHECK(on.pool.bytes_out() == 0);
-            CHECK(on.io.ring().in_flight() == 0);
-            CHECK(frames_at_kernel(on.tap->name()) == before + 2);
-        });
-    }
-
-    TEST_CASE("what cannot be opened says why in one line") {
-        in_own_namespace([] {
-            weft::io_context io;
-            const auto error = [&](tap_options options) {
-                const auto opened = tap_device::open(io, options);
-                CHECK(opened.error().message().find('\n') == std::string::npos);
-                return opened.error();
-            };
-            CHECK(error({.name = "a_name_too_long_for_linux"}) == tap_errc::bad_name);
-            CHECK(error({.name = "lo"}) == tap_errc::not_a_tap);
-            CHECK(error({.name = "none", .create = false}) == tap_errc::no_such_interface);
-            CHECK(error({.name = "none", .create = false}) == std::errc::no_such_device);
-
-            const auto first = tap_device::open(io, {.name = "twice"});
-            REQUIRE(first);
-            CHECK(error({.name = "twice"}) == std::errc::device_or_resource_busy);
-        });
-    }
-
-    TEST_CASE("an interface that is deleted ends reading without spinning") {
-        in_own_namespace([] {
-            bench on{{.name = "short"}};
-            bring_up(on.tap->name());
-            on.start();
-            on.io.run_until(on.io.now() + 1ms);
-            REQUIRE(std::system("ip link delete short") == 0);
-            CHECK(on.turn_until([&] { return on.tap->statistics().read_errors > 0; }));
-            const auto enters = on.io.ring().statistics().enters;
-            on.io.run_until(on.io.now() + 20ms);
-            CHECK(on.io.ring().statistics().enters < enters + 20);
-        });
-    }
+        const bytes request = ping(kernel, on.tap->stack_address(), 1000);
+        on.send(request);
+        const received* reply = on.first(&is_echo_reply);
+        REQUIRE(reply != nullptr);
+        CHECK(reply->frame.size() == request.size());
+        CHECK(std::equal(reply->frame.begin() + 42, reply->frame.end(), request.begin() + 42));
+        CHECK_FALSE(reply->offload.truncated);
+    });
 }
+
+TEST_CASE("pings in a row are all answered, in order of sending") {
+    in_own_namespace([] {
+        bench on{{.writes = 8}};
+        bring_up(on.tap->name());
+        on.start();
+        const mac_address kernel = resolve(on);
+        on.client.frames.clear();
+        constexpr std::size_t count = 300;
+        std::size_t sent = 0;
+        const bool all = on.turn_until([&] {
+            while (sent < count) {
+                bytes frame = ping(kernel, on.tap->stack_address(), sent);
+                if (!on.send(frame)) break;
+                ++sent;
+            }
+            return std::ranges::count_if(on.client.frames, [](const received& one) {
+                       return is_echo_reply(one.frame);
+                   }) == count;
+        });
+        CHECK(all);
+        CHECK(on.client.slots_available > 0);  // eight slots: there was none at times
+        std::size_t expected = 42;
+        for (const received& one : on.client.frames) {
+            if (!is_echo_reply(one.frame)) continue;
+            CHECK(one.frame.size() == expected++);
+        }
+    });
+}
+
+TEST_CASE("a frame that the kernel has not summed is vouched for, and one it sums is accepted") {
+    in_own_namespace([] {
+        bench on;
+        bring_up(on.tap->name());
+        on.start();
+        const mac_address kernel = resolve(on);
+
+        // A SYN to a port nobody listens on; the kernel is to fill in its checksum.
+        bytes frame = packet(kernel, on.tap->stack_address(), 6, 20);
+        put_u16(frame, 34, 4000);
+        put_u16(frame, 36, 9);
+        frame[46] = 0x50;
+        frame[47] = 2;
+        std::uint32_t pseudo = 6 + 20;
+        pseudo += sum(our_ip);
+        pseudo += sum(kernel_ip);
+        put_u16(frame, 50, sum({}, pseudo));
+        on.send(frame, {.needs_checksum = true, .checksum_start = 34, .checksum_offset = 16});
+
+        const received* reset = on.first([](const bytes& one) {
+            return one.size() >= 54 && one[23] == 6 && one[36] == 4000 >> 8 && (one[47] & 4) != 0;
+        });
+        REQUIRE(reset != nullptr);  // a wrong sum would have been dropped in silence
+        CHECK(reset->frame.size() == 54);
+    });
+}
+
+TEST_CASE("a segment larger than the MTU is cut by the kernel") {
+    in_own_namespace([] {
+        bench on;
+        bring_up(on.tap->name());
+        on.start();
+        const mac_address kernel = resolve(on);
+        const int peer = ::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_TCP);
+        REQUIRE(peer >= 0);
+
+        bytes frame = packet(kernel, on.tap->stack_address(), 6, 20 + 4000);
+        put_u16(frame, 34, 4000);
+        put_u16(frame, 36, 9);
+        frame[46] = 0x50;
+        frame[47] = 0x10;
+        std::uint32_t pseudo = 6 + 20 + 4000;
+        pseudo += sum(our_ip);
+        pseudo += sum(kernel_ip);
+        put_u16(frame, 50, sum({}, pseudo));
+        on.send(frame, {.needs_checksum = true,
+                        .checksum_start = 34,
+                        .checksum_offset = 16,
+                        .segment_bytes = 1000});
+
+        // A raw socket sees what arrived, before or after the cut: its text is what counts.
+        std::size_t text = 0;
+        on.turn_until([&] {
+            std::array<std::uint8_t, 8192> into{};
+            for (;;) {
+                const auto got = ::recv(peer, into.data(), into.size(), 0);
+                if (got < 40) break;
+                text += static_cast<std::size_t>(got) - 40;
+            }
+            return text >= 4000;
+        });
+        CHECK(text == 4000);
+        CHECK(on.client.refused == 0);
+        ::close(peer);
+    });
+}
+
+TEST_CASE("a frame longer than its block is marked as truncated, and the next blocks are larger") {
+    in_own_namespace([] {
+        bench on;
+        bring_up(on.tap->name());
+        on.start();
+        const mac_address kernel = resolve(on);
+        set_mtu(on.tap->name(), 9000);
+        CHECK(on.tap->capabilities().mtu == 1500);
+
+        on.send(ping(kernel, on.tap->stack_address(), 8000));
+        CHECK(on.turn_until([&] { return on.tap->statistics().truncated == 1; }));
+        CHECK(on.client.frames.back().offload.truncated);
+        CHECK(on.tap->capabilities().mtu == 9000);
+
+        for (int i = 0; i < 8; ++i) on.send(ping(kernel, on.tap->stack_address(), 8000));
+        const received* reply = on.first([](const bytes& frame) { return frame.size() == 8042; });
+        REQUIRE(reply != nullptr);
+        CHECK_FALSE(reply->offload.truncated);
+    });
+}
+
+TEST_CASE("an interface that is down refuses frames, which are counted and not lost sight of") {
+    in_own_namespace([] {
+        bench on;
+        on.start();
+        on.send(arp_request(on.tap->stack_address()));
+        CHECK(on.turn_until([&] { return on.client.refused == 1; }));
+        CHECK(on.tap->statistics().refused == 1);
+    });
+}
+
+TEST_CASE("without memory frames are dropped and counted, and reading goes on after") {
+    in_own_namespace([] {
+        bench on;
+        bring_up(on.tap->name());
+        block_pool small{6 * static_cast<std::size_t>(block_size::small)};
+        std::vector<slice> hoard;
+        on.tap->start(on.client, small);
+        while (slice block = small.allocate(block_size::small)) hoard.push_back(std::move(block));
+        CHECK(hoard.size() == 2);
+        on.send(arp_request(on.tap->stack_address()));
+        CHECK(on.turn_until([&] { return on.tap->statistics().dropped_memory > 0; }));
+        hoard.clear();
+        on.client.frames.clear();
+        on.send(arp_request(on.tap->stack_address()));
+        CHECK(on.first(&is_arp_reply) != nullptr);
+        on.tap.reset();
+        CHECK(small.bytes_out() == 0);
+    });
+}
+
+TEST_CASE("stopping gives every block back, sends what was said, and may be done twice") {
+    in_own_namespace([] {
+        bench on;
+        bring_up(on.tap->name());
+        on.start();
+        on.io.run_until(on.io.now() + 1ms);
+        CHECK(on.pool.bytes_out() == 4 * static_cast<std::size_t>(block_size::small));
+        const int before = frames_at_kernel(on.tap->name());
+        on.send(arp_request(on.tap->stack_address()));
+        on.send(arp_request(on.tap->stack_address()));
+        on.tap->stop();
+        on.tap->stop();
+        CHECK(on.pool.bytes_out() == 0);
+        CHECK(on.io.ring().in_flight() == 0);
+        CHECK(frames_at_kernel(on.tap->name()) == before + 2);
+    });
+}
+
+TEST_CASE("what cannot be opened says why in one line") {
+    in_own_namespace([] {
+        weft::io_context io;
+        const auto error = [&](tap_options options) {
+            const auto opened = tap_device::open(io, options);
+            CHECK(opened.error().message().find('\n') == std::string::npos);
+            return opened.error();
+        };
+        CHECK(error({.name = "a_name_too_long_for_linux"}) == tap_errc::bad_name);
+        CHECK(error({.name = "lo"}) == tap_errc::not_a_tap);
+        CHECK(error({.name = "none", .create = false}) == tap_errc::no_such_interface);
+        CHECK(error({.name = "none", .create = false}) == std::errc::no_such_device);
+
+        const auto first = tap_device::open(io, {.name = "twice"});
+        REQUIRE(first);
+        CHECK(error({.name = "twice"}) == std::errc::device_or_resource_busy);
+    });
+}
+
+TEST_CASE("an interface that is deleted ends reading without spinning") {
+    in_own_namespace([] {
+        bench on{{.name = "short"}};
+        bring_up(on.tap->name());
+        on.start();
+        on.io.run_until(on.io.now() + 1ms);
+        REQUIRE(std::system("ip link delete short") == 0);
+        CHECK(on.turn_until([&] { return on.tap->statistics().read_errors > 0; }));
+        const auto enters = on.io.ring().statistics().enters;
+        on.io.run_until(on.io.now() + 20ms);
+        CHECK(on.io.ring().statistics().enters < enters + 20);
+    });
+}
+}  // TEST_SUITE("sim.tap")
