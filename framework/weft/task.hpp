@@ -7,6 +7,9 @@
 // does not suspend, so nothing depends on tail calls (g++ makes them from -O2 on only).
 //
 // A task is not a thread and does not run by itself: see task_group for that.
+//
+// g++ 12 miscompiles a coroutine that awaits in the condition of an if or a loop and declares no name
+// anywhere in its body: name the result, `const auto read = co_await …; if (!read) …`.
 
 #include <weft/awaiter.hpp>
 #include <weft/base/operation.hpp>
