@@ -8,6 +8,7 @@
 
 #include <weft/base/instant.hpp>
 #include <weft/base/result.hpp>
+#include <weft/base/ring_queue.hpp>
 #include <weft/net/address.hpp>
 #include <weft/net/block_pool.hpp>
 #include <weft/net/counters.hpp>
@@ -19,6 +20,7 @@
 #include <weft/net/ip/route_table.hpp>
 #include <weft/net/observer.hpp>
 #include <weft/net/tcp/demux.hpp>
+#include <weft/net/wire/arp.hpp>
 
 #include <optional>
 
@@ -70,6 +72,8 @@ public:
     [[nodiscard]] bool is_transmit_pending() noexcept;
 
 private:
+    static constexpr std::uint32_t max_arp_replies = 64;
+
     void on_arp(std::span<const std::byte> bytes, instant now);
     void on_ipv4(slice frame, std::uint32_t offset, ip::link_delivery delivery,
                  const rx_offload& offload, instant now);
@@ -81,6 +85,7 @@ private:
                 instant now);
     void send_icmp_error(const ip::icmp_problem& problem, const wire::ipv4_header& header,
                          wire::bytes_view payload, ip::link_delivery delivery, instant now);
+    void send_echo_reply(const wire::ipv4_header& request, wire::bytes_view message);
     void send_datagram(const wire::ipv4_header& header, wire::bytes_view payload);
 
     bool poll_arp(tx_slot& slot, instant now);
@@ -89,9 +94,10 @@ private:
     void emit_tcp_frame(const tcp::connection& c, const tcp::outgoing& out, const mac_address& to,
                         tx_slot& slot, instant now);
     void emit_ethernet(const mac_address& to, std::uint16_t type, tx_slot& slot) noexcept;
-    void watch(segment_event::direction way, const tcp::four_tuple& tuple,
-               const wire::tcp_segment_header& header, std::uint32_t payload_bytes,
-               bool retransmission, instant now);
+    void watch_sent(const tcp::four_tuple& tuple, const wire::tcp_segment_header& header,
+                    std::uint32_t payload_bytes, bool retransmission, instant now);
+    void resume_resolved();
+    [[nodiscard]] bool is_ethernet() const noexcept;
 
     // tcp::network_layer
     void send_reply(const tcp::reply& r, instant now) noexcept override;
@@ -106,6 +112,7 @@ private:
     ip::fragment_store fragments_;
     ip::icmp_error_sender icmp_errors_;
     ip::reply_queue replies_;
+    ring_queue<wire::arp_packet> arp_replies_;
     tcp::demux tcp_;
     std::uint16_t identification_ = 0;
     bool announce_due_ = true;

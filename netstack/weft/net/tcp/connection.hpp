@@ -99,8 +99,6 @@ public:
 
     /// The next segment that may leave now: fills `out` and the slot's payload. False: none.
     bool poll_segment(outgoing& out, tx_slot& slot, instant now);
-    /// True while poll_segment might have more to say.
-    [[nodiscard]] bool is_transmit_pending() const noexcept { return transmit_pending_; }
 
     // ---- queries
 
@@ -123,6 +121,8 @@ public:
     /// wait, or would fail.
     [[nodiscard]] bool can_write() const noexcept;
     [[nodiscard]] std::uint32_t write_room() const noexcept;
+    /// Unread bytes up to the end of the peer's urgent data (MUST-33); 0: none is urgent.
+    [[nodiscard]] std::uint32_t urgent_bytes() const noexcept;
     [[nodiscard]] bool is_fin_acked() const noexcept { return fin_acked_; }
     [[nodiscard]] bool is_close_called() const noexcept { return close_called_; }
     [[nodiscard]] bool is_synchronized() const noexcept {
@@ -162,6 +162,7 @@ private:
     friend class listener;
 
     enum class verdict : std::uint8_t { pass, drop };
+    static constexpr std::uint8_t initial_quick_acks = 8;
 
     /// The only writer of state_.
     void apply(event e, instant now);
@@ -182,35 +183,42 @@ private:
     verdict check_reset(const segment& seg, instant now);
     verdict check_syn(const segment& seg, instant now);
     verdict check_ack(const segment& seg, instant now);
-    verdict check_syn_received_ack(const segment& seg, instant now);
     verdict check_fin_acked(instant now);
     void check_urgent(const segment& seg) noexcept;
     verdict take_text(segment& seg, instant now);
-    void check_fin(const segment& seg, instant now);
-    void take_fin(instant now);
+    void check_fin(instant now);
     void take_syn_options(const segment& syn, instant now);
+    void update_mss() noexcept;
+    void note_timestamp(const segment& seg, instant now) noexcept;
     void take_acknowledgment(const segment& seg, instant now);
+    void take_round_trip_sample(const sent_ranges::acknowledged& done, const segment& seg,
+                                instant now) noexcept;
     void take_duplicate_ack(const segment& seg, instant now);
-    void take_window(const segment& seg) noexcept;
-    void trim(segment& seg, std::uint32_t window) noexcept;
+    void take_window(const segment& seg, instant now) noexcept;
+    void trim(segment& seg) noexcept;
     void send_challenge_ack(instant now) noexcept;
-    void schedule_ack(const segment& seg, instant now) noexcept;
-    void enter_established(const segment& seg, instant now);
+    void schedule_ack(instant now) noexcept;
+    void enter_established(event e, instant now);
 
     // output
-    bool emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now);
+    void emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now);
     bool poll_syn(outgoing& out, instant now);
     bool poll_lost(outgoing& out, tx_slot& slot, instant now);
     bool poll_new(outgoing& out, tx_slot& slot, instant now);
-    bool poll_probe(outgoing& out, tx_slot& slot, instant now);
     bool emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
-                   bool is_new, instant now);
+                   instant now);
+    void emit_syn_again(outgoing& out, instant now);
     [[nodiscard]] std::uint32_t unsent_bytes() const noexcept;
-    [[nodiscard]] std::uint32_t usable_window() const noexcept;
+    [[nodiscard]] std::uint32_t offered_room() const noexcept;
+    [[nodiscard]] std::uint32_t max_text_bytes() const noexcept;
     [[nodiscard]] bool is_fin_due() const noexcept;
+    /// The sequence number of the send buffer's first byte.
+    [[nodiscard]] sequence_number text_begin() const noexcept {
+        return snd_.una + (syn_acked_ ? 0U : 1U);
+    }
     [[nodiscard]] bool may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept;
     [[nodiscard]] std::uint32_t receive_window() const noexcept;
-    [[nodiscard]] std::uint32_t offered_window() noexcept;
+    [[nodiscard]] std::uint16_t take_offered_window() noexcept;
     [[nodiscard]] bool is_window_update_due() const noexcept;
     [[nodiscard]] std::uint32_t timestamp_now(instant now) const noexcept;
     void send_reset(sequence_number seq, instant now);
@@ -254,9 +262,9 @@ private:
     std::uint16_t rmss_ = 536;      ///< the largest segment seen: SHLD-19 counts in it
     state_mask visited_ = mask_of(state::closed);
     bool passive_ : 1 = false;
-    bool transmit_pending_ : 1 = false;
     bool ack_now_ : 1 = false;
     bool syn_due_ : 1 = false;
+    bool syn_acked_ : 1 = false;
     bool probe_due_ : 1 = false;
     bool keepalive_due_ : 1 = false;
     bool close_called_ : 1 = false;
@@ -270,7 +278,7 @@ private:
     bool timestamps_ : 1 = false;
     bool scaling_ : 1 = false;
     bool orphan_ : 1 = false;
-    bool queued_for_accept_ : 1 = false;
+    bool was_counted_ : 1 = false;  ///< among the stack's orphans
     bool window_limited_ : 1 = false;
     bool urgent_ : 1 = false;
     bool persisting_ : 1 = false;

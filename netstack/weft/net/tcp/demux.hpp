@@ -56,7 +56,9 @@ public:
     void on_segment(const four_tuple& tuple, segment& seg, instant now);
     void on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequence_number quoted,
                        instant now);
-    void on_timeout(instant now) { timers_.advance(now); }
+    /// The next hop of `c` does not answer, or there is none.
+    void on_unreachable(connection& c, errc kind, instant now);
+    void on_timeout(instant now);
 
     // output
     /// The connection whose turn it is to send; nullptr: nobody has anything to say.
@@ -92,10 +94,18 @@ private:
     void answer_listen(listener& l, const four_tuple& tuple, segment& seg, instant now);
     listener* find_listener(const ip_address& address, std::uint16_t port) noexcept;
     [[nodiscard]] std::uint16_t choose_port(const endpoint& remote, const ip_address& local);
+    [[nodiscard]] bool may_establish(const connection& child) noexcept;
+    void on_child_established(connection& child) noexcept;
+    [[nodiscard]] bool is_short_of_memory() const noexcept {
+        return pool_.bytes_out() > pool_.limit_bytes() / 8 * 7;
+    }
     connection* make(const four_tuple& tuple, const connection_options& options, bool is_passive);
-    /// A connection reached CLOSED: out of the table; destroyed once no handle is left.
+    /// A connection reached CLOSED: out of the table, and buried if nobody holds a handle.
     void forget(connection& c) noexcept;
-    void destroy(connection& c) noexcept;
+    /// To be destroyed by reap(), when no code of the connection is running any more.
+    void bury(connection& c) noexcept { dead_.push_back(c); }
+    void reap() noexcept;
+    [[nodiscard]] bool may_reopen(const connection& c, const segment& seg) noexcept;
     [[nodiscard]] sequence_number initial_sequence(const four_tuple& tuple, instant now) const;
     [[nodiscard]] bool may_challenge(instant now) noexcept;
 
@@ -110,6 +120,7 @@ private:
     std::vector<std::unique_ptr<listener>> listeners_;
     intrusive_list<connection, signaled_tag> signaled_;
     intrusive_list<connection, transmit_tag> transmitting_;
+    intrusive_list<connection, transmit_tag> dead_;
     connection_id next_id_ = 1;
     instant challenge_window_;
     std::uint32_t challenges_left_ = 0;

@@ -70,7 +70,8 @@ void sent_ranges::resent(sequence_number begin, sequence_number end, instant now
         if (ranges_[i].end > end) split(i, end);
         sent_range& r = ranges_[i];
         if (r.is(sent_range::lost)) lost_bytes_ -= r.size();
-        r.flags = sent_range::retransmitted;
+        r.flags = static_cast<std::uint8_t>((r.flags & sent_range::probe) |
+                                            sent_range::retransmitted);
         r.sent_at = now;
     }
 }

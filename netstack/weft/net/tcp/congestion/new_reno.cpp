@@ -4,11 +4,15 @@
 
 namespace weft::net::tcp {
 
-void new_reno::begin(std::uint32_t mss, std::uint32_t initial_segments) noexcept {
+void new_reno::begin(std::uint32_t mss, std::uint32_t initial_segments,
+                     sequence_number iss) noexcept {
+    recover_ = iss;
     window_bytes_ = initial_window(mss, initial_segments);
 }
 
-void new_reno::on_ack(std::uint32_t bytes, std::uint32_t mss, bool was_limited) noexcept {
+void new_reno::on_ack(std::uint32_t bytes, std::uint32_t mss, bool was_limited,
+                      sequence_number snd_una) noexcept {
+    if (snd_una > recover_) recover_ = snd_una - 1;  // keeps the comparison within half the space
     if (!was_limited) return;
     if (is_slow_start()) {
         // Large frames are acknowledged many segments at once, so the bound of RFC 3465 §2.3 (L=2

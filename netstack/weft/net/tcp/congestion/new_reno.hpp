@@ -14,7 +14,7 @@ namespace weft::net::tcp {
 class new_reno {
 public:
     /// RFC 6928 §2: the initial window.
-    void begin(std::uint32_t mss, std::uint32_t initial_segments) noexcept;
+    void begin(std::uint32_t mss, std::uint32_t initial_segments, sequence_number iss) noexcept;
 
     [[nodiscard]] std::uint32_t window() const noexcept { return window_bytes_; }
     [[nodiscard]] std::uint32_t slow_start_threshold() const noexcept { return threshold_bytes_; }
@@ -25,7 +25,8 @@ public:
 
     /// New data was acknowledged, outside recovery. `was_limited`: the window had been used up, so
     /// that it may grow (RFC 5681 §3.1, bytes counted as in RFC 3465).
-    void on_ack(std::uint32_t bytes, std::uint32_t mss, bool was_limited) noexcept;
+    void on_ack(std::uint32_t bytes, std::uint32_t mss, bool was_limited,
+                sequence_number snd_una) noexcept;
     /// The third duplicate acknowledgment: RFC 6582 §3.2 step 2.
     void on_fast_retransmit(std::uint32_t in_flight, std::uint32_t mss,
                             sequence_number snd_nxt) noexcept;

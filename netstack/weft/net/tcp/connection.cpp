@@ -1,0 +1,135 @@
+// The parts of a connection that every source of it uses: its birth and end, the one place where the
+// state changes, and the signals to the host.
+
+#include <weft/net/tcp/connection.hpp>
+#include <weft/net/tcp/demux.hpp>
+
+#include <algorithm>
+#include <cassert>
+
+namespace weft::net::tcp {
+
+namespace {
+
+std::uint32_t to_ms(duration d) noexcept {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, 0xffff'ffff));
+}
+
+}  // namespace
+
+connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
+                       const connection_options& options, bool is_passive) noexcept
+    : timer_node{[](timer_node& node, instant now) noexcept {
+          static_cast<connection&>(node).on_timer(now);
+      }},
+      owner_{owner},
+      passive_{is_passive},
+      no_delay_{options.no_delay},
+      linger_abort_{options.linger_abort},
+      send_limit_{std::max(options.send_buffer_bytes, 2048U)},
+      receive_limit_{std::max(options.receive_buffer_bytes, 2048U)},
+      user_timeout_ms_{to_ms(options.user_timeout)},
+      tuple_{tuple},
+      id_{id} {
+    peer_mss_ = tuple.remote_address.is_v4() ? 536 : 1220;  // MUST-15
+    ts_offset_ = static_cast<std::uint32_t>(keyed_hash(owner.secret_, tuple, 2));
+    while (rcv_scale_ < 14 && (receive_limit_ >> rcv_scale_) > 0xffff) ++rcv_scale_;
+    if (!settings().window_scaling) rcv_scale_ = 0;
+    rto_.begin(settings());
+    if (options.keepalive.enabled) {
+        keepalive_ = std::make_unique<keepalive_options>(options.keepalive);
+    }
+}
+
+connection::~connection() {
+    assert(std::ranges::all_of(waiters_, [](operation* o) { return o == nullptr; }) &&
+           "a connection dies while an operation waits for it");
+}
+
+const config& connection::settings() const noexcept { return owner_.config_; }
+
+void connection::apply(event e, instant now) {
+    const std::optional<tcp::state> to = next_state(state_, e);
+    assert(to.has_value());  // our bug, never the peer's: the checks admit only real arcs
+    if (!to) return;
+    const tcp::state from = std::exchange(state_, *to);
+    visited_ = static_cast<state_mask>(visited_ | mask_of(state_));
+    if (owner_.watcher != nullptr) {
+        owner_.watcher->on_transition({id_, local(), remote(), from, e, state_, now});
+    }
+    raise(wait::visited);
+    if (is_finished()) raise(wait::finished);
+}
+
+void connection::raise(wait w) noexcept {
+    signals_ = static_cast<std::uint8_t>(signals_ | 1U << static_cast<unsigned>(w));
+    // In an accept queue the hook is the queue's, and nobody waits yet.
+    if (orphan_ || parent_ != nullptr) return;
+    if (!list_hook<signaled_tag>::is_linked()) owner_.signaled_.push_back(*this);
+}
+
+void connection::raise_all() noexcept {
+    for (std::size_t w = 0; w < wait_count; ++w) raise(static_cast<wait>(w));
+}
+
+void connection::mark_transmit() noexcept {
+    if (!list_hook<transmit_tag>::is_linked()) owner_.transmitting_.push_back(*this);
+}
+
+void connection::end(event e, errc why, instant now) {
+    if (is_one_of(state_, state::syn_sent, state::syn_received)) {
+        ++owner_.counters_.tcp_attempt_fails;
+    } else if (e == event::got_reset && is_one_of(state_, state::established, state::close_wait)) {
+        ++owner_.counters_.tcp_established_resets;
+    }
+    error_ = static_cast<std::uint8_t>(why);
+    end_orderly(e, now);
+}
+
+void connection::end_orderly(event e, instant now) {
+    apply(e, now);
+    assert(state_ == state::closed);
+    drop_everything();
+    raise_all();
+    owner_.forget(*this);
+}
+
+/// What arrived in order stays readable: bytes that came before an error are delivered before it.
+void connection::drop_everything() noexcept {
+    sending_.clear();
+    in_flight_.clear();
+    retransmit_at_ = ack_at_ = idle_at_ = never;
+    timer_node::disarm();
+    list_hook<transmit_tag>::unlink();
+    ack_now_ = syn_due_ = probe_due_ = keepalive_due_ = fin_pending_ = false;
+}
+
+bool connection::can_read() const noexcept {
+    return !received_.empty() || fin_received_ || state_ == state::closed;
+}
+
+std::uint32_t connection::write_room() const noexcept {
+    return send_limit_ - std::min(send_limit_, sending_.size());
+}
+
+bool connection::can_write() const noexcept {
+    if (close_called_ || state_ == state::closed) return true;  // fails at once
+    const std::uint32_t enough = std::min(std::max(send_limit_ / 3, 65536U), send_limit_);
+    return write_room() >= enough;
+}
+
+std::uint32_t connection::urgent_bytes() const noexcept {
+    if (!urgent_) return 0;
+    const sequence_number unread = rcv_.nxt - (received_.size() + (fin_received_ ? 1U : 0U));
+    return rcv_.up > unread ? rcv_.up - unread : 0;
+}
+
+duration connection::rto() const noexcept { return rto_.timeout(settings()); }
+
+std::error_code connection::take_soft_error() noexcept {
+    const std::uint8_t e = std::exchange(soft_error_, {});
+    return e == 0 ? std::error_code{} : make_error_code(static_cast<errc>(e));
+}
+
+}  // namespace weft::net::tcp

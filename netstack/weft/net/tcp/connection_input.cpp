@@ -1,0 +1,406 @@
+// SEGMENT ARRIVES: RFC 9293 §3.10.7.3 (SYN-SENT) and §3.10.7.4 (the other states), in its own order
+// of checks. A check lets the segment through or ends it here. What an acknowledgment means for
+// sending is in connection_ack.cpp.
+
+#include <weft/net/tcp/connection.hpp>
+#include <weft/net/tcp/demux.hpp>
+
+#include <algorithm>
+
+namespace weft::net::tcp {
+
+namespace {
+/// Deviates: smaller announcements are taken for this. A peer may not make us send a frame a byte.
+constexpr std::uint16_t smallest_mss = 88;
+/// Timestamps older than this say nothing (RFC 7323 §5.5).
+constexpr duration timestamp_validity = std::chrono::hours{24 * 24};
+}  // namespace
+
+void connection::on_segment(segment& seg, instant now) {
+    if (state_ == state::syn_sent) {
+        on_syn_sent_segment(seg, now);
+    } else {
+        on_synchronized_segment(seg, now);
+    }
+}
+
+/// §3.10.7.2 third: "Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ, and any other control or text
+/// should be queued for processing later." Deviates: text on a SYN is not kept; the peer repeats it.
+void connection::on_initial_syn(const segment& syn, instant now) {
+    apply(event::open_passive, now);
+    snd_.iss = snd_.una = snd_.nxt = owner_.initial_sequence(tuple_, now);
+    heard_at_ = now;
+    ++owner_.counters_.tcp_passive_opens;
+    take_syn_options(syn, now);
+    snd_.wnd = snd_.max_wnd = syn.wnd;
+    snd_.wl1 = syn.seq;
+    snd_.wl2 = snd_.una;
+    apply(event::got_syn, now);
+    syn_due_ = true;
+    mark_transmit();
+}
+
+/// What a SYN settles for the connection's life: IRS, MSS, window scale, timestamps.
+void connection::take_syn_options(const segment& syn, instant now) {
+    rcv_.irs = syn.seq;
+    rcv_.nxt = rcv_.acked = rcv_.up = syn.seq + 1;
+    rcv_.edge = rcv_.nxt + std::min(receive_limit_, 65535U);  // the window of our own SYN
+    if (syn.options.has_mss()) peer_mss_ = std::max(syn.options.mss(), smallest_mss);
+    scaling_ = settings().window_scaling && syn.options.has_window_scale();
+    snd_scale_ = scaling_ ? std::min<std::uint8_t>(syn.options.window_scale(), 14) : 0;
+    if (!scaling_) rcv_scale_ = 0;
+    timestamps_ = settings().timestamps && syn.options.has_timestamps();
+    if (timestamps_) {
+        ts_recent_ = syn.options.timestamps().value;
+        ts_recent_at_ = now;
+    }
+    update_mss();
+    // RFC 5681 §3.1: a SYN that had to be repeated means one segment to begin with.
+    const bool syn_was_lost = rto_.backoffs() != 0;
+    congestion_.begin(mss_, syn_was_lost ? 1 : settings().initial_window_segments, snd_.iss);
+    quick_acks_ = initial_quick_acks;
+}
+
+/// Payload bytes of a full segment (MUST-16): what the peer takes and what IP can send, less the
+/// options that every segment carries.
+void connection::update_mss() noexcept {
+    const std::uint32_t by_path = owner_.network_.max_segment_to(tuple_.remote_address) -
+                                  static_cast<std::uint32_t>(wire::tcp_header_bytes);
+    const std::uint32_t full = std::min<std::uint32_t>(peer_mss_, by_path);
+    mss_ = static_cast<std::uint16_t>(full - (timestamps_ ? 12U : 0U));
+    rmss_ = mss_;
+}
+
+/// §3.10.7.3.
+void connection::on_syn_sent_segment(segment& seg, instant now) {
+    // First, check the ACK bit.
+    const bool has_ack = seg.has(tcp_flags::ack);
+    if (has_ack && (seg.ack <= snd_.iss || seg.ack > snd_.nxt)) {
+        if (!seg.has(tcp_flags::rst)) {
+            ++owner_.counters_.tcp_bad_acknowledgments;
+            owner_.network_.send_reply({tuple_, seg.ack.value(), 0, tcp_flags::rst}, now);
+        }
+        return;
+    }
+    // Second, check the RST bit. Without an acceptable ACK it is not for this SYN.
+    if (seg.has(tcp_flags::rst)) {
+        if (!has_ack) return;
+        ++owner_.counters_.tcp_resets_received;
+        end(event::got_reset, errc::connection_refused, now);
+        return;
+    }
+    // Third, security. Deviates: IPv4 security options are ignored.
+    // Fourth, check the SYN bit.
+    if (!seg.has(tcp_flags::syn)) return;
+    heard_at_ = now;
+    take_syn_options(seg, now);
+    snd_.wnd = snd_.max_wnd = seg.wnd;  // never scaled on a SYN (RFC 7323 §2.2)
+    snd_.wl1 = seg.seq;
+    snd_.wl2 = seg.ack;
+    if (!has_ack) {  // simultaneous open (MUST-10): our SYN is sent again, with an ACK
+        snd_.wl2 = snd_.una;
+        apply(event::got_syn, now);
+        syn_due_ = true;
+        mark_transmit();
+        return;
+    }
+    take_acknowledgment(seg, now);
+    enter_established(event::got_syn_ack, now);
+    ack_now_ = true;
+    mark_transmit();
+    // "If there are other controls or text in the segment, then continue processing at the sixth
+    // step": the SYN itself has been dealt with.
+    seg.seq += 1;
+    seg.flags &= ~tcp_flags::syn;
+    trim(seg);
+    check_urgent(seg);
+    if (take_text(seg, now) == verdict::drop) return;
+    check_fin(now);
+}
+
+void connection::enter_established(event e, instant now) {
+    apply(e, now);
+    raise(wait::connected);
+    raise(wait::writable);
+    restart_keepalive(now);
+    if (parent_ != nullptr) owner_.on_child_established(*this);
+    if (close_called_) {  // CLOSE in SYN-RECEIVED with data queued (§3.10.4)
+        fin_pending_ = true;
+        apply(event::close_called, now);
+    }
+    mark_transmit();
+}
+
+/// §3.10.7.4, in its order.
+void connection::on_synchronized_segment(segment& seg, instant now) {
+    if (check_timestamps(seg, now) == verdict::drop) return;  // RFC 7323 §5.3 R1
+    if (check_sequence(seg, now) == verdict::drop) return;    // first
+    note_timestamp(seg, now);                                 // RFC 7323 §5.3 R3
+    if (check_reset(seg, now) == verdict::drop) return;       // second, with RFC 5961 §3
+    // Third, security. Deviates: IPv4 security options are ignored.
+    if (check_syn(seg, now) == verdict::drop) return;  // fourth, with RFC 5961 §4
+    trim(seg);
+    if (check_ack(seg, now) == verdict::drop) return;  // fifth
+    check_urgent(seg);                                 // sixth
+    if (take_text(seg, now) == verdict::drop) return;  // seventh
+    check_fin(now);                                    // eighth
+}
+
+/// PAWS: an old duplicate carries an old timestamp. RFC 7323 §5.3; §3.2 for a missing option.
+connection::verdict connection::check_timestamps(const segment& seg, instant now) {
+    if (!timestamps_ || seg.has(tcp_flags::rst)) return verdict::pass;
+    if (!seg.options.has_timestamps()) {
+        ++owner_.counters_.tcp_paws_rejected;
+        return verdict::drop;
+    }
+    const std::uint32_t value = seg.options.timestamps().value;
+    const bool is_older = static_cast<std::int32_t>(value - ts_recent_) < 0;
+    if (is_older && now - ts_recent_at_ < timestamp_validity) {
+        ++owner_.counters_.tcp_paws_rejected;
+        ack_now_ = true;
+        mark_transmit();
+        return verdict::drop;
+    }
+    return verdict::pass;
+}
+
+/// RFC 7323 §5.3 R3: only from the segment that the next acknowledgment answers.
+void connection::note_timestamp(const segment& seg, instant now) noexcept {
+    if (!timestamps_ || !seg.options.has_timestamps() || seg.seq > rcv_.acked) return;
+    const std::uint32_t value = seg.options.timestamps().value;
+    if (static_cast<std::int32_t>(value - ts_recent_) < 0 &&
+        now - ts_recent_at_ < timestamp_validity) {
+        return;
+    }
+    ts_recent_ = value;
+    ts_recent_at_ = now;
+}
+
+/// "First, check sequence number": the four cases of §3.4 table 6.
+/// Deviates: a segment without text is also taken at the window's right edge, where a peer stands
+/// that has used the window up; its acknowledgment would be lost otherwise.
+connection::verdict connection::check_sequence(segment& seg, instant now) {
+    const std::uint32_t len = seg.len();
+    const std::uint32_t wnd = rcv_.edge - rcv_.nxt;
+    const auto in_window = [&](sequence_number s) { return s - rcv_.nxt < wnd; };
+    bool is_acceptable = false;
+    if (len == 0) {
+        is_acceptable = seg.seq - rcv_.nxt <= wnd;
+    } else if (wnd == 0) {
+        // "Special allowance should be made to accept valid ACKs, URGs, and RSTs" (MUST-66): the
+        // text is not taken, the rest is. A bare FIN needs no buffer.
+        is_acceptable = seg.seq == rcv_.nxt;
+        if (is_acceptable && !seg.text.empty()) {
+            seg.text.reset();
+            seg.flags &= ~tcp_flags::fin;
+            ack_now_ = true;
+            mark_transmit();
+        }
+    } else {
+        is_acceptable = in_window(seg.seq) || in_window(seg.seq + (len - 1));
+    }
+    if (is_acceptable) {
+        heard_at_ = now;
+        return verdict::pass;
+    }
+
+    if (seg.has(tcp_flags::rst)) return verdict::drop;
+    if (state_ == state::syn_received && seg.has(tcp_flags::syn) && seg.seq == rcv_.irs) {
+        syn_due_ = true;  // our SYN,ACK was lost
+        mark_transmit();
+        return verdict::drop;
+    }
+    if (state_ == state::time_wait && seg.has(tcp_flags::fin)) {
+        // The peer's FIN again: our last ACK was lost. "Acknowledge it, and restart the 2 MSL
+        // timeout", which the first check would never let reach the eighth.
+        enter_time_wait(now);
+    }
+    if (seg.text.empty()) {
+        ++owner_.counters_.tcp_out_of_window;
+        // Answering answers is how ACK loops begin: limited like a challenge.
+        if (seg.has(tcp_flags::fin) || seg.seq == rcv_.nxt - 1) {
+            ack_now_ = true;
+            mark_transmit();
+        } else {
+            send_challenge_ack(now);
+        }
+    } else {
+        ++(seg.seq < rcv_.nxt ? owner_.counters_.tcp_duplicate_segments
+                              : owner_.counters_.tcp_out_of_window);
+        ack_now_ = true;
+        mark_transmit();
+    }
+    return verdict::drop;
+}
+
+/// "Segments with higher beginning sequence numbers SHOULD be held for later; tailored to the
+/// window": cuts off what was received before and what lies beyond the window.
+void connection::trim(segment& seg) noexcept {
+    if (seg.seq < rcv_.nxt) {
+        const std::uint32_t old = rcv_.nxt - seg.seq;
+        seg.text.remove_prefix(std::min(old, seg.text.size()));
+        seg.seq = rcv_.nxt;
+    }
+    const std::uint32_t room = rcv_.edge < seg.seq ? 0 : rcv_.edge - seg.seq;
+    if (seg.text.size() > room) {
+        seg.text.truncate(room);
+        seg.flags &= ~tcp_flags::fin;
+    }
+}
+
+/// "Second, check the RST bit", RFC 5961 §3: only one that stands exactly at RCV.NXT resets.
+connection::verdict connection::check_reset(const segment& seg, instant now) {
+    if (!seg.has(tcp_flags::rst)) return verdict::pass;
+    if (seg.seq != rcv_.nxt) {
+        send_challenge_ack(now);
+        return verdict::drop;
+    }
+    ++owner_.counters_.tcp_resets_received;
+    if (state_ == state::time_wait) {
+        end_orderly(event::got_reset, now);
+    } else {
+        // A child of a listener returns to LISTEN by ending (MUST-11); nobody has heard of it.
+        const errc why = state_ == state::syn_received ? errc::connection_refused
+                                                       : errc::connection_reset;
+        end(event::got_reset, why, now);
+    }
+    return verdict::drop;
+}
+
+/// "Fourth, check the SYN bit", RFC 5961 §4: answered with a challenge ACK in every synchronized
+/// state. In SYN-RECEIVED of a child the connection returns to LISTEN: it ends.
+connection::verdict connection::check_syn(const segment& seg, instant now) {
+    if (!seg.has(tcp_flags::syn)) return verdict::pass;
+    if (state_ == state::syn_received) {
+        if (passive_) {
+            end(event::got_reset, errc::connection_refused, now);
+            return verdict::drop;
+        }
+        // Simultaneous open: the peer's SYN,ACK, after its SYN. Its number lies left of the window,
+        // so it is not seen here; another SYN in the window is a challenge.
+    }
+    send_challenge_ack(now);
+    return verdict::drop;
+}
+
+/// "Sixth, check the URG bit" (MUST-32, MUST-62): the pointer names the octet after the urgent data.
+void connection::check_urgent(const segment& seg) noexcept {
+    if (!seg.has(tcp_flags::urg)) return;
+    if (!is_one_of(state_, state::established, state::fin_wait_1, state::fin_wait_2)) return;
+    const sequence_number up = seg.seq + seg.up;
+    if (urgent_ ? up <= rcv_.up : up <= rcv_.nxt - received_.size()) return;
+    rcv_.up = up;
+    urgent_ = true;
+    raise(wait::readable);
+}
+
+/// "Seventh, process the segment text." Also notes where the FIN stands, so that one that arrives
+/// ahead of missing text is not forgotten.
+connection::verdict connection::take_text(segment& seg, instant now) {
+    if (!is_one_of(state_, state::established, state::fin_wait_1, state::fin_wait_2)) {
+        return verdict::pass;
+    }
+    if (seg.has(tcp_flags::fin) && !fin_seen_) {
+        fin_seen_ = true;
+        rcv_.fin = seg.seq + seg.text.size();
+        if (rcv_.fin != rcv_.nxt + seg.text.size()) ack_now_ = true;
+    }
+    if (seg.text.empty()) return verdict::pass;
+    if (orphan_) {  // nobody will read it: tell the peer (SHLD-3)
+        send_reset(snd_.nxt, now);
+        end(event::abort_called, errc::connection_aborted, now);
+        return verdict::drop;
+    }
+    if (owner_.is_short_of_memory()) {
+        ++owner_.counters_.tcp_memory_dropped;
+        fin_seen_ = fin_received_;
+        return verdict::drop;
+    }
+    mark_transmit();
+    const std::uint32_t size = seg.text.size();
+    rmss_ = std::max(rmss_, static_cast<std::uint16_t>(std::min(
+                                seg.segment_bytes != 0 ? seg.segment_bytes : size, 65535U)));
+    if (seg.seq != rcv_.nxt) {
+        // A gap: a duplicate ACK at once tells the sender (RFC 5681 §4.2).
+        ack_now_ = true;
+        if (received_.hold(seg.seq, std::move(seg.text), owner_.pool_)) {
+            ++owner_.counters_.tcp_out_of_order_segments;
+        } else {
+            ++owner_.counters_.tcp_out_of_order_dropped;
+        }
+        return verdict::pass;
+    }
+    if (received_.has_gap()) ack_now_ = true;  // fills a gap, or part of it
+    const std::uint32_t advance = received_.append(std::move(seg.text), rcv_.nxt);
+    rcv_.nxt += advance;
+    owner_.counters_.tcp_bytes_received += advance;
+    schedule_ack(now);
+    raise(wait::readable);
+    return verdict::pass;
+}
+
+/// "Eighth, check the FIN bit": the peer's FIN counts once everything before it is here.
+void connection::check_fin(instant now) {
+    if (!fin_seen_ || fin_received_ || rcv_.nxt != rcv_.fin) return;
+    fin_received_ = true;
+    ++rcv_.nxt;
+    if (rcv_.edge < rcv_.nxt) rcv_.edge = rcv_.nxt;
+    ack_now_ = true;
+    mark_transmit();
+    raise(wait::readable);
+    apply(event::got_fin, now);
+    if (state_ == state::time_wait) enter_time_wait(now);
+}
+
+/// RFC 9293 §3.8.6.3: at least every second full segment (SHLD-19), within `delayed_ack` (MUST-40).
+void connection::schedule_ack(instant now) noexcept {
+    const std::uint32_t unacked = rcv_.nxt - rcv_.acked;
+    if (quick_acks_ != 0) {  // a peer in slow start needs every one
+        --quick_acks_;
+        ack_now_ = true;
+    } else if (unacked >= 2U * rmss_) {
+        ack_now_ = true;
+    } else if (ack_at_ == never) {
+        ack_at_ = now + settings().delayed_ack;
+        arm();
+    }
+}
+
+/// RFC 5961 §7: limited for the stack as a whole.
+void connection::send_challenge_ack(instant now) noexcept {
+    if (!owner_.may_challenge(now)) {
+        ++owner_.counters_.tcp_challenge_acks_limited;
+        return;
+    }
+    ++owner_.counters_.tcp_challenge_acks;
+    ack_now_ = true;
+    mark_transmit();
+}
+
+/// RFC 9293 §3.9.2.2, with the validation of RFC 5927 §4: an error about nothing in flight is not
+/// believed, and a hard one ends only a connection that is not synchronized.
+void connection::on_icmp_error(errc kind, bool is_hard, sequence_number quoted, instant now) {
+    if (quoted < snd_.una || quoted >= snd_.nxt) {
+        ++owner_.counters_.icmp_error_unmatched;
+        return;
+    }
+    ++owner_.counters_.icmp_error_delivered;
+    if (is_hard && state_ == state::syn_sent) {
+        end(event::timed_out, kind, now);
+    } else {
+        soft_error_ = static_cast<std::uint8_t>(kind);
+    }
+}
+
+void connection::on_unreachable(errc kind, instant now) {
+    if (is_one_of(state_, state::syn_sent, state::syn_received)) {
+        end(event::timed_out, kind, now);
+        return;
+    }
+    // Later packets find out whether it comes back; R2 ends it if not.
+    soft_error_ = static_cast<std::uint8_t>(kind);
+    const bool has_work = !in_flight_.empty() || unsent_bytes() != 0 || is_fin_due();
+    if (retransmit_at_ == never && has_work) restart_retransmission_timer(now);
+}
+
+}  // namespace weft::net::tcp

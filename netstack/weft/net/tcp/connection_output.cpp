@@ -1,0 +1,254 @@
+// What to send now: RFC 9293 §3.8. Polled by the stack when there is a transmit slot; nothing here
+// queues a segment. In order: the SYN, what is believed lost, a probe of a closed window, new text
+// and the FIN, a keep-alive, an acknowledgment or window update.
+
+#include <weft/net/tcp/connection.hpp>
+#include <weft/net/tcp/demux.hpp>
+
+#include <algorithm>
+
+namespace weft::net::tcp {
+
+bool connection::poll_segment(outgoing& out, tx_slot& slot, instant now) {
+    if (received_.wants_compaction()) received_.compact(owner_.pool_);
+    if (state_ == state::closed || state_ == state::listen) return false;
+    if (syn_due_) return poll_syn(out, now);
+    if (!is_one_of(state_, state::syn_sent, state::syn_received)) {
+        if (in_flight_.lost_bytes() != 0 && poll_lost(out, slot, now)) return true;
+        if (poll_new(out, slot, now)) return true;
+        if (keepalive_due_) {
+            keepalive_due_ = false;
+            ++owner_.counters_.tcp_keepalives_sent;
+            emit(out, tcp_flags::ack, snd_.nxt - 1, now);  // no data (SHLD-12)
+            return true;
+        }
+    }
+    if (state_ != state::syn_sent && (ack_now_ || is_window_update_due())) {
+        emit(out, tcp_flags::ack, snd_.nxt, now);
+        return true;
+    }
+    return false;
+}
+
+bool connection::poll_syn(outgoing& out, instant now) {
+    syn_due_ = false;
+    if (snd_.nxt == snd_.iss) {
+        ++snd_.nxt;
+        in_flight_.sent(snd_.iss, snd_.nxt, now);
+    } else {
+        out.retransmission = true;
+        ++owner_.counters_.tcp_retransmitted_segments;
+        in_flight_.resent(snd_.iss, snd_.iss + 1, now);
+        congestion_.begin(mss_, 1, snd_.iss);  // RFC 5681 §3.1: after a lost SYN, one segment
+    }
+    const bool is_answer = state_ != state::syn_sent;
+    // MUST-14, SHLD-5, MUST-67; RFC 7323 §2.2, §3.2: an answer offers only what was offered.
+    out.options.set_mss(static_cast<std::uint16_t>(
+        std::min<std::uint32_t>(owner_.network_.max_segment_to(tuple_.remote_address) -
+                                    static_cast<std::uint32_t>(wire::tcp_header_bytes),
+                                65535)));
+    if (is_answer ? scaling_ : settings().window_scaling) out.options.set_window_scale(rcv_scale_);
+    if (!is_answer && settings().timestamps) {
+        out.options.set_timestamps({timestamp_now(now), 0});
+    }
+    const tcp_flags flags = is_answer ? tcp_flags::syn | tcp_flags::ack : tcp_flags::syn;
+    emit(out, flags, snd_.iss, now);
+    // The window of a SYN is never scaled (RFC 7323 §2.2).
+    const std::uint32_t window = std::min(receive_limit_, 65535U);
+    out.header.window = static_cast<std::uint16_t>(window);
+    rcv_.edge = rcv_.nxt + window;
+    restart_retransmission_timer(now);
+    return true;
+}
+
+/// Sends again what is believed lost: the first of it at once, more as the window allows.
+bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
+    const std::uint32_t room =
+        congestion_.window() - std::min(congestion_.window(), in_flight_.pipe());
+    const std::uint32_t most = std::max<std::uint32_t>(std::min(room, max_text_bytes()), mss_);
+    std::optional<sent_range> r = in_flight_.first_lost(most);
+    if (!r) return false;
+    if (!syn_acked_ && r->begin == snd_.iss) {  // the SYN of a connection that closed before it was acknowledged
+        emit_syn_again(out, now);
+        return true;
+    }
+    if (r->begin != snd_.una && room < std::min<std::uint32_t>(mss_, r->size())) return false;
+    if (snd_.wnd == 0) {  // only the probe goes out
+        if (!probe_due_) return false;
+        r->end = r->begin + 1;
+    } else if (const sequence_number edge = snd_.una + snd_.wnd; r->end > edge) {
+        // MAY-7 is not used: what lies beyond a shrunken window waits (SHLD-16).
+        const bool is_fin_alone = fin_sent_ && r->size() == 1 && r->end == snd_.nxt;
+        if (r->begin >= edge && !is_fin_alone) return false;
+        if (!is_fin_alone) r->end = edge;
+    }
+    probe_due_ = false;
+    return emit_text(out, slot, r->begin, r->size(), now);
+}
+
+/// New text, and the FIN behind the last of it.
+bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
+    if (fin_sent_) return false;
+    const std::uint32_t unsent = unsent_bytes();
+    const bool is_idle = snd_.nxt == snd_.una;
+    if (unsent == 0) {
+        window_limited_ = false;
+        probe_due_ = false;
+        if (!fin_pending_) return false;
+        return emit_text(out, slot, snd_.nxt, 0, now);  // a FIN needs no window at the peer
+    }
+    if (is_idle && now - sent_at_ > rto_.timeout(settings())) {  // RFC 5681 §4.1
+        congestion_.on_idle(mss_, settings().initial_window_segments);
+    }
+
+    const std::uint32_t congestion_room =
+        congestion_.window() - std::min(congestion_.window(), in_flight_.pipe());
+    const std::uint32_t offered = offered_room();
+    std::uint32_t count = std::min({unsent, congestion_room, offered, max_text_bytes()});
+    // Whole segments; the rest of the text joins them only if it may leave now.
+    if (count > mss_ && (count != unsent || !(no_delay_ || fin_pending_))) count -= count % mss_;
+    window_limited_ = congestion_room < std::min<std::uint32_t>(unsent, mss_) ||
+                      congestion_room <= count + mss_;
+
+    if (probe_due_ && is_idle && count < mss_) {
+        // RFC 9293 §3.8.6.1: at least one octet, whatever the window (MUST-36).
+        return emit_text(out, slot, snd_.nxt, std::max(std::min(unsent, offered), 1U), now);
+    }
+    if (count == 0 || !may_send_now(count, unsent)) {
+        // Nothing in flight will bring news of the window: ask for it after a timeout (SHLD-29).
+        if (is_idle && retransmit_at_ == never) {
+            persisting_ = true;
+            restart_retransmission_timer(now);
+        }
+        return false;
+    }
+    return emit_text(out, slot, snd_.nxt, count, now);
+}
+
+/// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7).
+bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept {
+    if (count >= mss_) return true;
+    if (count == unsent && (snd_.nxt == snd_.una || no_delay_ || fin_pending_)) return true;
+    return count >= snd_.max_wnd / 2;
+}
+
+/// Describes a segment of text from `from` on: new, or sent before. The FIN goes with the last text.
+bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
+                           instant now) {
+    const bool is_new = from == snd_.nxt;
+    bool is_fin = is_new ? fin_pending_ && count == unsent_bytes()
+                         : fin_sent_ && from + count == snd_.nxt;
+    if (is_fin && !is_new) --count;  // its own number is not text
+    const std::uint32_t offset = from - text_begin();
+    const std::uint32_t gathered = sending_.gather(offset, count, slot);
+    if (gathered < count) is_fin = false;  // the slot is full: the rest follows
+    count = gathered;
+
+    tcp_flags flags = tcp_flags::ack;
+    if (is_fin) flags |= tcp_flags::fin;
+    // MUST-61: the last of what is queued.
+    if (count != 0 && offset + count == sending_.size()) flags |= tcp_flags::psh;
+    const sequence_number end = from + (count + (is_fin ? 1U : 0U));
+    if (is_new) {
+        in_flight_.sent(from, end, now, probe_due_);
+        snd_.nxt = end;
+        if (is_fin) fin_sent_ = true;
+        owner_.counters_.tcp_bytes_sent += count;
+        probe_due_ = false;
+    } else {
+        in_flight_.resent(from, end, now);
+        out.retransmission = true;
+        ++owner_.counters_.tcp_retransmitted_segments;
+    }
+    if (count > mss_) out.segment_bytes = mss_;
+    sent_at_ = now;
+    emit(out, flags, from, now);
+    if (retransmit_at_ == never || !is_new) restart_retransmission_timer(now);  // RFC 6298 §5.1
+    return true;
+}
+
+void connection::emit_syn_again(outgoing& out, instant now) {
+    syn_due_ = true;
+    poll_syn(out, now);
+}
+
+/// Fills the header. Whatever carries an ACK takes every acknowledgment and window update with it.
+void connection::emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now) {
+    out.header.source_port = tuple_.local_port;
+    out.header.destination_port = tuple_.remote_port;
+    out.header.sequence = seq.value();
+    out.header.flags = flags;
+    if (!flags.has(tcp_flags::ack)) return;
+    out.header.acknowledgment = rcv_.nxt.value();
+    out.header.window = take_offered_window();
+    if (timestamps_) out.options.set_timestamps({timestamp_now(now), ts_recent_});
+    rcv_.acked = rcv_.nxt;
+    ack_now_ = false;
+    ack_at_ = never;
+}
+
+std::uint32_t connection::unsent_bytes() const noexcept {
+    if (fin_sent_) return 0;
+    if (snd_.nxt < text_begin()) return sending_.size();  // the SYN has not left yet
+    return sending_.size() - (snd_.nxt - text_begin());
+}
+
+bool connection::is_fin_due() const noexcept {
+    return fin_pending_ && !fin_sent_ && unsent_bytes() == 0;
+}
+
+/// The usable window: SND.UNA + SND.WND - SND.NXT; a peer that shrank it leaves none (MUST-34).
+std::uint32_t connection::offered_room() const noexcept {
+    const sequence_number edge = snd_.una + snd_.wnd;
+    return edge > snd_.nxt ? edge - snd_.nxt : 0;
+}
+
+/// Text that one frame may carry: a segment, or as many as the device cuts one frame into.
+std::uint32_t connection::max_text_bytes() const noexcept {
+    const std::uint32_t offload = owner_.network_.max_offload_bytes();
+    return offload <= mss_ ? mss_ : offload - offload % mss_;
+}
+
+/// Bytes the peer may send from RCV.NXT on, as offered when a segment leaves: what is free, but a
+/// right edge that moves by less than a segment stays where it is (RFC 9293 §3.8.6.2.2, MUST-39), and
+/// it never moves left (SHLD-14).
+std::uint32_t connection::receive_window() const noexcept {
+    const std::uint32_t current = rcv_.edge - rcv_.nxt;
+    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
+    if (free < current + std::min<std::uint32_t>(receive_limit_ / 2, rmss_)) return current;
+    return free;
+}
+
+std::uint16_t connection::take_offered_window() noexcept {
+    const std::uint32_t current = rcv_.edge - rcv_.nxt;
+    const std::uint32_t window = receive_window();
+    // Rounded down, but never so far that the edge would move left.
+    const std::uint32_t round = (1U << rcv_scale_) - 1;
+    const std::uint32_t units =
+        std::min(std::max(window >> rcv_scale_, (current + round) >> rcv_scale_), 65535U);
+    rcv_.edge = later_of(rcv_.edge, rcv_.nxt + (units << rcv_scale_));
+    return static_cast<std::uint16_t>(units);
+}
+
+/// A reader has made enough room for the peer to want to know at once.
+bool connection::is_window_update_due() const noexcept {
+    if (!is_one_of(state_, state::established, state::fin_wait_1, state::fin_wait_2)) return false;
+    const std::uint32_t current = rcv_.edge - rcv_.nxt;
+    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
+    if (free <= current) return false;
+    const std::uint32_t gain = free - current;
+    const std::uint32_t half = receive_limit_ / 2;
+    // While the peer still has room a quarter is enough; one that may stall hears of each segment.
+    if (current >= half) return gain >= half;
+    if (current >= 2U * rmss_) return gain >= receive_limit_ / 4;
+    return gain >= std::min<std::uint32_t>(half, rmss_);
+}
+
+/// RFC 7323 §5.4: a millisecond clock, from an origin that a stranger cannot tell.
+std::uint32_t connection::timestamp_now(instant now) const noexcept {
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+    return static_cast<std::uint32_t>(ms) + ts_offset_;
+}
+
+}  // namespace weft::net::tcp

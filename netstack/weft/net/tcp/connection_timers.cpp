@@ -1,0 +1,132 @@
+// Timeouts: RFC 9293 §3.10.8, the retransmission timer of RFC 6298 §5, zero-window probes (§3.8.6.1),
+// keep-alives (§3.8.4), the end of orphans and of TIME-WAIT. One timer node serves every deadline; it
+// may fire early, because a deadline that moved later does not touch the wheel.
+
+#include <weft/net/tcp/connection.hpp>
+#include <weft/net/tcp/demux.hpp>
+
+#include <algorithm>
+
+namespace weft::net::tcp {
+
+namespace {
+constexpr duration default_user_timeout = std::chrono::minutes{5};  // RFC 9293 §3.10.1
+constexpr duration default_syn_timeout = std::chrono::minutes{3};   // MUST-23
+constexpr unsigned r1_retransmissions = 3;                          // SHLD-10
+}  // namespace
+
+void connection::arm() noexcept {
+    const instant earliest = std::min({retransmit_at_, ack_at_, idle_at_});
+    if (earliest < timer_node::deadline()) owner_.timers_.arm(*this, earliest);
+}
+
+void connection::on_timer(instant now) {
+    if (ack_at_ <= now) {
+        ack_at_ = never;
+        ack_now_ = true;
+        mark_transmit();
+    }
+    if (retransmit_at_ <= now) on_retransmission_timeout(now);
+    if (state_ != state::closed && idle_at_ <= now) on_idle_timeout(now);
+    if (state_ != state::closed) arm();
+}
+
+void connection::restart_retransmission_timer(instant now) noexcept {
+    retransmit_at_ = now + rto_.timeout(settings());
+    arm();
+}
+
+bool connection::is_given_up(instant now) const noexcept {
+    const bool is_syn = is_one_of(state_, state::syn_sent, state::syn_received);
+    const duration limit = user_timeout_ms_ != 0 ? std::chrono::milliseconds{user_timeout_ms_}
+                           : is_syn              ? default_syn_timeout
+                                                 : default_user_timeout;
+    // Against a closed window there is no limit while the peer answers (MUST-37, SHLD-17).
+    const bool heard_counts = in_flight_.empty() || snd_.wnd == 0;
+    return now - (heard_counts ? heard_at_ : in_flight_.front().first_sent_at) >= limit;
+}
+
+void connection::on_retransmission_timeout(instant now) {
+    retransmit_at_ = never;
+    if (in_flight_.empty() && unsent_bytes() == 0 && !fin_pending_) return;
+    if (is_given_up(now)) {  // R2
+        ++owner_.counters_.tcp_user_timeouts;
+        end(event::timed_out, errc::timed_out, now);
+        return;
+    }
+    if (rto_.backoffs() >= r1_retransmissions) {  // R1: the user may want to know (SHLD-9)
+        soft_error_ = static_cast<std::uint8_t>(errc::timed_out);
+    }
+    if (is_one_of(state_, state::syn_sent, state::syn_received)) {
+        ++owner_.counters_.tcp_timeouts;
+        rto_.on_syn_retransmitted(settings());
+        syn_due_ = true;
+    } else if (in_flight_.empty() || snd_.wnd == 0) {
+        // The window is closed, or too small to be worth a segment: probe it. No sign of congestion.
+        ++owner_.counters_.tcp_zero_window_probes;
+        probe_due_ = true;
+        persisting_ = true;
+        in_flight_.mark_first_lost(1);
+    } else {
+        ++owner_.counters_.tcp_timeouts;
+        const bool is_first = !in_flight_.front().is(sent_range::retransmitted);
+        congestion_.on_timeout(in_flight_.pipe(), mss_, snd_.nxt, is_first);
+        in_flight_.mark_all_lost();
+        duplicate_acks_ = 0;
+    }
+    rto_.back_off();  // RFC 6298 §5.5, and SHLD-30
+    mark_transmit();
+    restart_retransmission_timer(now);
+}
+
+void connection::on_idle_timeout(instant now) {
+    idle_at_ = never;
+    if (state_ == state::time_wait) {
+        end_orderly(event::two_msl_passed, now);
+        return;
+    }
+    if (orphan_ && state_ == state::fin_wait_2) {
+        end(event::timed_out, errc::timed_out, now);
+        return;
+    }
+    if (keepalive_ == nullptr) return;
+    // Only when nothing is outstanding and the interval has passed (MUST-26).
+    const bool is_idle = in_flight_.empty() && unsent_bytes() == 0;
+    if (!is_idle || now - heard_at_ < keepalive_->idle) {
+        keepalive_probes_sent_ = 0;
+        idle_at_ = (is_idle ? heard_at_ : now) + keepalive_->idle;
+        return;
+    }
+    if (keepalive_probes_sent_ >= keepalive_->probes) {
+        ++owner_.counters_.tcp_user_timeouts;
+        send_reset(snd_.nxt, now);
+        end(event::timed_out, errc::timed_out, now);
+        return;
+    }
+    ++keepalive_probes_sent_;
+    keepalive_due_ = true;
+    idle_at_ = now + keepalive_->interval;
+    mark_transmit();
+}
+
+void connection::restart_keepalive(instant now) noexcept {
+    const bool is_open = is_one_of(state_, state::established, state::close_wait,
+                                   state::fin_wait_1, state::fin_wait_2);
+    if (!is_open || (orphan_ && state_ == state::fin_wait_2)) return;
+    idle_at_ = keepalive_ != nullptr ? now + keepalive_->idle : never;
+    arm();
+}
+
+void connection::enter_time_wait(instant now) noexcept {
+    sending_.clear();
+    retransmit_at_ = never;
+    idle_at_ = now + 2 * settings().max_segment_lifetime;  // MUST-13
+    arm();
+}
+
+void connection::start_orphan_limit(instant now) noexcept {
+    idle_at_ = now + settings().fin_wait_2_limit;
+    arm();
+}
+
+}  // namespace weft::net::tcp

@@ -1,0 +1,256 @@
+#include <weft/net/tcp/demux.hpp>
+
+#include <algorithm>
+#include <cassert>
+
+namespace weft::net::tcp {
+
+demux::demux(network_layer& network, const config& c, const hash_secret& secret, block_pool& pool,
+             stack_counters& counters)
+    : network_{network},
+      config_{c},
+      secret_{secret},
+      pool_{pool},
+      counters_{counters},
+      table_{secret} {}
+
+demux::~demux() {
+    // TIME-WAIT and orphans die with the stack; whoever holds a handle must have released it.
+    slab_.for_each([](connection& c) {
+        assert(c.orphan_ || c.parent_ != nullptr || c.state_ == state::closed);
+        c.drop_everything();
+        c.received_.clear();
+    });
+}
+
+// ---- user calls
+
+result<connection*> demux::connect(endpoint local, const endpoint& remote,
+                                   const connection_options& options, instant now) {
+    if (local.port == 0) {
+        local.port = choose_port(remote, local.address);
+        if (local.port == 0) return errc::address_not_available;
+    }
+    const four_tuple tuple{local.address, remote.address, local.port, remote.port};
+    if (table_.find(tuple) != nullptr) return errc::address_in_use;
+    connection* c = make(tuple, options, false);
+    if (c == nullptr) return errc::no_buffers;
+    c->open(now);
+    return c;
+}
+
+result<listener*> demux::listen(endpoint local, const listen_options& options, instant) {
+    if (local.port == 0) {
+        for (std::uint32_t p = config_.ephemeral_port_first; p <= config_.ephemeral_port_last; ++p) {
+            const auto port = static_cast<std::uint16_t>(p);
+            if (find_listener(local.address, port) == nullptr) {
+                local.port = port;
+                break;
+            }
+        }
+        if (local.port == 0) return errc::address_not_available;
+    }
+    for (const auto& l : listeners_) {
+        const bool overlaps = l->local_.address == local.address ||
+                              l->local_.address.is_unspecified() || local.address.is_unspecified();
+        if (l->local_.port == local.port && overlaps) return errc::address_in_use;
+    }
+    listeners_.push_back(std::make_unique<listener>(local, options));
+    return listeners_.back().get();
+}
+
+void demux::close(listener& l, instant now) {
+    // The children are few against the table, and a listener closes once.
+    std::vector<connection*> children;
+    table_.for_each([&](connection& c) {
+        if (c.parent_ == &l) children.push_back(&c);
+    });
+    for (connection* c : children) c->abort(now);
+    reap();
+    std::erase_if(listeners_, [&](const auto& held) { return held.get() == &l; });
+}
+
+// ---- input
+
+void demux::on_segment(const four_tuple& tuple, segment& seg, instant now) {
+    connection* c = table_.find(tuple);
+    if (c != nullptr && c->state_ == state::time_wait && may_reopen(*c, seg)) {
+        c->end_orderly(event::reopened, now);  // MAY-2, RFC 6191
+        c = nullptr;
+    }
+    if (c != nullptr) {
+        c->on_segment(seg, now);
+    } else if (listener* l = find_listener(tuple.local_address, tuple.local_port)) {
+        answer_listen(*l, tuple, seg, now);
+    } else {
+        answer_closed(tuple, seg, now);
+    }
+    reap();
+}
+
+/// RFC 9293 §3.10.7.1.
+void demux::answer_closed(const four_tuple& tuple, const segment& seg, instant now) {
+    ++counters_.tcp_no_connection;
+    if (seg.has(tcp_flags::rst)) return;
+    if (seg.has(tcp_flags::ack)) {
+        network_.send_reply({tuple, seg.ack.value(), 0, tcp_flags::rst}, now);
+    } else {
+        network_.send_reply({tuple, 0, (seg.seq + seg.len()).value(),
+                             tcp_flags::rst | tcp_flags::ack},
+                            now);
+    }
+}
+
+/// RFC 9293 §3.10.7.2.
+void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg, instant now) {
+    if (seg.has(tcp_flags::rst)) return;  // first
+    if (seg.has(tcp_flags::ack)) {        // second
+        ++counters_.tcp_no_connection;
+        network_.send_reply({tuple, seg.ack.value(), 0, tcp_flags::rst}, now);
+        return;
+    }
+    if (!seg.has(tcp_flags::syn)) return;  // fourth: should not be here
+    // Third. A listener with nobody to accept takes no more: the peer will ask again.
+    if (l.pending_ >= l.options_.backlog || l.queued_ >= l.options_.backlog) {
+        ++counters_.tcp_backlog_overflow;
+        ++counters_.tcp_syn_dropped;
+        return;
+    }
+    connection* child = is_short_of_memory() ? nullptr : make(tuple, l.options_.connection, true);
+    if (child == nullptr) {
+        ++counters_.tcp_syn_dropped;
+        return;
+    }
+    child->parent_ = &l;
+    ++l.pending_;
+    child->on_initial_syn(seg, now);
+}
+
+void demux::on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequence_number quoted,
+                          instant now) {
+    connection* c = table_.find(tuple);
+    if (c == nullptr) {
+        ++counters_.icmp_error_unmatched;
+        return;
+    }
+    c->on_icmp_error(kind, is_hard, quoted, now);
+    reap();
+}
+
+void demux::on_unreachable(connection& c, errc kind, instant now) {
+    c.on_unreachable(kind, now);
+    reap();
+}
+
+void demux::on_timeout(instant now) {
+    timers_.advance(now);
+    reap();
+}
+
+// ---- output
+
+void demux::end_turn(connection& c, bool has_sent) noexcept {
+    transmitting_.erase(c);
+    if (has_sent) transmitting_.push_back(c);
+}
+
+// ---- what connections ask for
+
+/// The third step of a handshake: is there room in the accept queue?
+bool demux::may_establish(const connection& child) noexcept {
+    const listener& l = *child.parent_;
+    if (l.queued_ < l.options_.backlog) return true;
+    ++counters_.tcp_backlog_overflow;
+    return false;
+}
+
+void demux::on_child_established(connection& child) noexcept {
+    listener& l = *child.parent_;
+    --l.pending_;
+    ++l.queued_;
+    l.completed_.push_back(child);
+    if (!l.waiters_.empty()) l.waiters_.front().post();
+}
+
+connection* demux::make(const four_tuple& tuple, const connection_options& options,
+                        bool is_passive) {
+    if (table_.size() >= config_.max_connections) return nullptr;
+    connection& c = slab_.create(*this, next_id_++, tuple, options, is_passive);
+    table_.insert(c);
+    return &c;
+}
+
+void demux::forget(connection& c) noexcept {
+    table_.erase(c);
+    if (c.parent_ != nullptr) {
+        const bool was_queued = c.list_hook<signaled_tag>::is_linked();
+        --(was_queued ? c.parent_->queued_ : c.parent_->pending_);
+        c.list_hook<signaled_tag>::unlink();
+        bury(c);
+    } else if (c.orphan_) {
+        bury(c);
+    }
+}
+
+void demux::reap() noexcept {
+    while (!dead_.empty()) {
+        connection& c = dead_.pop_front();
+        if (c.was_counted_) --orphans_;
+        slab_.destroy(c);
+    }
+}
+
+/// MAY-2: a SYN may take over a connection in TIME-WAIT if it cannot be an old duplicate: a newer
+/// timestamp (RFC 6191 §2), or a number beyond the old connection's.
+bool demux::may_reopen(const connection& c, const segment& seg) noexcept {
+    if (!seg.has(tcp_flags::syn) || seg.flags.has_any(tcp_flags::ack | tcp_flags::rst)) return false;
+    if (find_listener(c.tuple_.local_address, c.tuple_.local_port) == nullptr) return false;
+    if (c.timestamps_ && seg.options.has_timestamps()) {
+        const std::uint32_t value = seg.options.timestamps().value;
+        if (static_cast<std::int32_t>(value - c.ts_recent_) > 0) return true;
+        if (value != c.ts_recent_) return false;
+    }
+    return seg.seq > c.rcv_.nxt;
+}
+
+listener* demux::find_listener(const ip_address& address, std::uint16_t port) noexcept {
+    for (const auto& l : listeners_) {
+        if (l->local_.port != port) continue;
+        if (l->local_.address.is_unspecified() || l->local_.address == address) return l.get();
+    }
+    return nullptr;
+}
+
+/// RFC 6056 §3.3.3: a keyed offset for each destination, and a counter. 0: none is free.
+std::uint16_t demux::choose_port(const endpoint& remote, const ip_address& local) {
+    const std::uint32_t count =
+        config_.ephemeral_port_last - config_.ephemeral_port_first + 1U;
+    const four_tuple whom{local, remote.address, 0, remote.port};
+    const auto offset = static_cast<std::uint32_t>(keyed_hash(secret_, whom, 3));
+    for (std::uint32_t tried = 0; tried < count; ++tried) {
+        const auto port = static_cast<std::uint16_t>(config_.ephemeral_port_first +
+                                                     (offset + port_counter_++) % count);
+        if (table_.find({local, remote.address, port, remote.port}) == nullptr) return port;
+    }
+    return 0;
+}
+
+/// RFC 9293 §3.4.1 (MUST-8, SHLD-1): M + F(four-tuple, secret), M ticking every 4 us.
+sequence_number demux::initial_sequence(const four_tuple& tuple, instant now) const {
+    const auto us =
+        std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+    return sequence_number{static_cast<std::uint32_t>(us / 4) +
+                           static_cast<std::uint32_t>(keyed_hash(secret_, tuple, 1))};
+}
+
+bool demux::may_challenge(instant now) noexcept {
+    if (now - challenge_window_ >= std::chrono::seconds{1} || challenge_window_ == instant{}) {
+        challenge_window_ = now;
+        challenges_left_ = config_.challenge_acks_per_second;
+    }
+    if (challenges_left_ == 0) return false;
+    --challenges_left_;
+    return true;
+}
+
+}  // namespace weft::net::tcp
