@@ -91,29 +91,41 @@ def core_is_sans_io(tree):
             yield f"{path}: the core reads a clock or randomness itself: {word}"
 
 
-def net_vocabulary(tree):
-    """The headers directly in weft/net that stand on nothing of weft/net but each other: addresses, say."""
-    below = {path.removeprefix("netstack/"): {n for n in includes(path, text) if is_below(n, "weft/net")}
-             for path, text in tree.items() if re.fullmatch(r"netstack/weft/net/\w+\.hpp", path)}
-    while high := {name for name, on in below.items() if not on <= below.keys()}:
-        below = {name: on for name, on in below.items() if name not in high}
-    return below.keys()
+def net_folder(name):
+    """The folder of weft/net that <name> lies in; None for what lies directly in weft/net."""
+    parts = name.split("/")
+    return parts[2] if len(parts) > 3 else None
+
+
+def stands_on(tree):
+    """For each header directly in weft/net: the folders of weft/net that it brings with it."""
+    direct = {path.removeprefix("netstack/"): {n for n in includes(path, text) if is_below(n, "weft/net")}
+              for path, text in tree.items() if re.fullmatch(r"netstack/weft/net/\w+\.hpp", path)}
+
+    def folders(name, seen):
+        if net_folder(name):
+            return {net_folder(name)}
+        if name not in direct or name.startswith("weft/net/stack"):
+            return {"stack"}  # the top of the core: nobody below may include it
+        return set().union(*(folders(n, seen | {name}) for n in direct[name] - seen))
+
+    return {name: folders(name, {name}) for name in direct}
 
 
 def arrows_point_down(tree):
-    vocabulary = net_vocabulary(tree)
+    brings = stands_on(tree)
     for path, text in tree.items():
         parts = path.split("/")
         if not is_code(path) or not path.startswith("netstack/weft/net/") or len(parts) < 5:
             continue
         for name in includes(path, text):
-            to = name.split("/")
             if parts[3] == "io":
                 if is_below(name, "weft/sim"):
                     yield f"{path}: net/io includes <{name}>"
-            elif to[:2] == ["weft", "net"] and name not in vocabulary:
-                if len(to) == 3 or to[2] not in ARROWS.get(parts[3], ()):
-                    yield f"{path}: {parts[3]} includes <{name}>"
+            elif is_below(name, "weft/net"):
+                needs = {net_folder(name)} if net_folder(name) else brings.get(name, {"stack"})
+                for folder in sorted(needs - ARROWS.get(parts[3], set())):
+                    yield f"{path}: {parts[3]} includes <{name}>, which is or brings {folder}"
 
 
 def one_place_includes_liburing(tree):
@@ -206,6 +218,8 @@ RULES = {
         {"netstack/weft/net/wire/a.hpp": "#include <weft/net/ip/routes.hpp>\n"},
         {"netstack/weft/net/wire/a.hpp": "#include <weft/net/tcp/state.hpp>\n"},
         {"netstack/weft/net/ip/a.hpp": "#include <weft/net/tcp/state.hpp>\n"},
+        {"netstack/weft/net/ip/a.hpp": "#include <weft/net/observer.hpp>\n",
+         "netstack/weft/net/observer.hpp": "#include <weft/net/tcp/state.hpp>\n"},
         {"netstack/weft/net/tcp/a.hpp": "#include <weft/net/stack.hpp>\n",
          "netstack/weft/net/stack.hpp": "#include <weft/net/tcp/demux.hpp>\n"},
         {"netstack/weft/net/io/a.hpp": "#include <weft/sim/world.hpp>\n"},
@@ -247,6 +261,9 @@ CLEAN = {
     "framework/weft/io/ring.cpp": "#include <liburing.h>\n#include <weft/task.hpp>\n",
     "netstack/weft/net/stack.hpp": "#pragma once\n#include <weft/net/tcp/demux.hpp>\n#include <span>\n",
     "netstack/weft/net/address.hpp": "#pragma once\n#include <weft/base/result.hpp>\n",
+    "netstack/weft/net/observer.hpp":
+        "#pragma once\n#include <weft/net/tcp/state.hpp>\n#include <weft/net/address.hpp>\n",
+    "netstack/weft/net/tcp/b.cpp": "#include <weft/net/observer.hpp>\n",
     "netstack/weft/net/wire/tcp.cpp": "#include <weft/net/wire/tcp.hpp>\n#include <weft/net/address.hpp>\n",
     "netstack/weft/net/tcp/a.cpp": "#include <weft/net/wire/tcp.hpp>\n#include <weft/base/instant.hpp>\n",
     "netstack/weft/net/io/host.cpp": "#include <weft/task.hpp>\n#include <linux/if_tun.h>\n",
