@@ -241,6 +241,7 @@ public:
     explicit against_a_map(std::uint64_t seed, duration span)
         : random_{seed}, span_{span}, now_{draw(24h) - 12h}, wheel_{instant{now_}}, timers_(200) {
         for (std::size_t i = 0; i < timers_.size(); ++i) timers_[i].id = static_cast<int>(i);
+        visited_ = now();  // the wheel was told its start
     }
 
     void step() {
