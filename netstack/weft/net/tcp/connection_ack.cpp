@@ -93,7 +93,10 @@ void connection::take_round_trip_sample(const sent_ranges::acknowledged& done, c
         return;
     }
     rto_.end_back_off();
-    if (!timestamps_ || seg.options.timestamps().echo == 0) return;
+    if (!timestamps_ || seg.options.timestamps().echo == 0) {
+        rto_.on_no_syn_sample(settings());
+        return;
+    }
     const std::uint32_t ms = timestamp_now(now) - seg.options.timestamps().echo;
     if (ms < 600'000) rto_.on_sample(std::chrono::milliseconds{std::max(ms, 1U)}, settings());
 }

@@ -13,6 +13,8 @@ namespace {
 constexpr duration default_user_timeout = std::chrono::minutes{5};  // RFC 9293 §3.10.1
 constexpr duration default_syn_timeout = std::chrono::minutes{3};   // MUST-23
 constexpr unsigned r1_retransmissions = 3;                          // SHLD-10
+/// A stranger's SYN is not worth the three minutes that our own one is.
+constexpr unsigned most_syn_ack_retransmissions = 5;
 }  // namespace
 
 void connection::arm() noexcept {
@@ -38,6 +40,10 @@ void connection::restart_retransmission_timer(instant now) noexcept {
 
 bool connection::is_given_up(instant now) const noexcept {
     const bool is_syn = is_one_of(state_, state::syn_sent, state::syn_received);
+    if (state_ == state::syn_received && passive_ &&
+        rto_.backoffs() >= most_syn_ack_retransmissions) {
+        return true;
+    }
     const duration limit = user_timeout_ms_ != 0 ? std::chrono::milliseconds{user_timeout_ms_}
                            : is_syn              ? default_syn_timeout
                                                  : default_user_timeout;
@@ -59,7 +65,6 @@ void connection::on_retransmission_timeout(instant now) {
     }
     if (is_one_of(state_, state::syn_sent, state::syn_received)) {
         ++owner_.counters_.tcp_timeouts;
-        rto_.on_syn_retransmitted(settings());
         syn_due_ = true;
     } else if (in_flight_.empty() || snd_.wnd == 0) {
         // The window is closed, or too small to be worth a segment: probe it. No sign of congestion.
@@ -120,6 +125,7 @@ void connection::restart_keepalive(instant now) noexcept {
 void connection::enter_time_wait(instant now) noexcept {
     sending_.clear();
     retransmit_at_ = never;
+    owner_.discount(*this);
     idle_at_ = now + 2 * settings().max_segment_lifetime;  // MUST-13
     arm();
 }

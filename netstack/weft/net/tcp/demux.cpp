@@ -195,9 +195,14 @@ void demux::forget(connection& c) noexcept {
 void demux::reap() noexcept {
     while (!dead_.empty()) {
         connection& c = dead_.pop_front();
-        if (c.was_counted_) --orphans_;
+        discount(c);
         slab_.destroy(c);
     }
+}
+
+void demux::discount(connection& c) noexcept {
+    if (c.was_counted_) --orphans_;
+    c.was_counted_ = false;
 }
 
 /// MAY-2: a SYN may take over a connection in TIME-WAIT if it cannot be an old duplicate: a newer

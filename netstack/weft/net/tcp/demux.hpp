@@ -105,6 +105,8 @@ private:
     /// To be destroyed by reap(), when no code of the connection is running any more.
     void bury(connection& c) noexcept { dead_.push_back(c); }
     void reap() noexcept;
+    /// No longer among the orphans that are limited.
+    void discount(connection& c) noexcept;
     [[nodiscard]] bool may_reopen(const connection& c, const segment& seg) noexcept;
     [[nodiscard]] sequence_number initial_sequence(const four_tuple& tuple, instant now) const;
     [[nodiscard]] bool may_challenge(instant now) noexcept;

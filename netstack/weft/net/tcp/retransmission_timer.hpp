@@ -37,8 +37,9 @@ public:
     /// New data was acknowledged: the back-off is over, even when no sample may be taken.
     void end_back_off() noexcept { backoff_ = 0; }
 
-    /// RFC 6298 §5.7: the SYN's timer expired, so 3 s until the first sample.
-    void on_syn_retransmitted(const config& c) noexcept {
+    /// RFC 6298 §5.7: the handshake gave no sample because its SYN was repeated, so 3 s until the
+    /// first one. Does nothing later.
+    void on_no_syn_sample(const config& c) noexcept {
         if (srtt_us_ == 0) rto_us_ = std::max(to_us(c.initial_rto), 3'000'000U);
     }
 
