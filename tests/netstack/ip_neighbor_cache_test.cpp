@@ -242,7 +242,6 @@ TEST_SUITE("netstack.ip.arp") {
         REQUIRE(answer);
         CHECK(*answer == wire::arp_packet{reply, our_mac, our_ip, peer_mac, peer.v4()});
         CHECK(f.cache.state_of(peer, at(1s)) == neighbor_state::stale);
-        CHECK(f.counters.arp_replies_sent == 1);
     }
 
     TEST_CASE("a request for somebody else is not answered and adds nobody") {

@@ -121,7 +121,7 @@ TEST_SUITE("netstack.wire.mutation") {
                 for (std::byte& byte : input) byte = static_cast<std::byte>(random() >> 8 & 0xff);
             } else {
                 input = good[random() % good.size()];
-                for (unsigned changes = random() % 4; changes > 0; --changes) {
+                for (auto changes = random() % 4; changes > 0; --changes) {
                     input[random() % input.size()] = static_cast<std::byte>(random() >> 8 & 0xff);
                 }
                 if (random() % 4 == 0) input.resize(random() % (input.size() + 8));

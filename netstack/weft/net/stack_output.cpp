@@ -20,7 +20,9 @@ bool stack::is_transmit_pending() noexcept {
 }
 
 bool stack::poll_frame(tx_slot& slot, instant now) {
-    const bool has_frame = poll_arp(slot, now) || poll_reply(slot, now) || poll_tcp(slot, now);
+    // ARP once more: a reply that finds its next hop unresolved gives rise to a question.
+    const bool has_frame = poll_arp(slot, now) || poll_reply(slot, now) || poll_tcp(slot, now) ||
+                           poll_arp(slot, now);
     if (has_frame) ++counters_.frames_sent;
     return has_frame;
 }
@@ -124,14 +126,18 @@ void stack::send_echo_reply(const wire::ipv4_header& request, wire::bytes_view m
 
 void stack::send_icmp_error(const ip::icmp_problem& problem, const wire::ipv4_header& header,
                             wire::bytes_view payload, ip::link_delivery delivery, instant now) {
-    // The quotation begins with the header as it came; without options it is what emit writes.
+    // The quotation begins with the header as it came, but for its options.
+    wire::ipv4_header plain = header;
+    plain.header_bytes = wire::ipv4_header_bytes;
+    plain.total_bytes =
+        static_cast<std::uint16_t>(header.payload_bytes() + wire::ipv4_header_bytes);
     std::array<std::byte, ip::icmp_max_error_bytes> packet;
-    const std::size_t at = wire::emit_ipv4(header, packet.data());
+    const std::size_t at = wire::emit_ipv4(plain, packet.data());
     const std::size_t quoted = std::min(payload.size(), packet.size() - at);
     std::copy_n(payload.data(), quoted, packet.data() + at);
     std::array<std::byte, ip::icmp_max_error_bytes> message;
     const std::size_t size =
-        icmp_errors_.make_error(problem, routes_, header, std::span{packet}.first(at + quoted),
+        icmp_errors_.make_error(problem, routes_, plain, std::span{packet}.first(at + quoted),
                                 delivery, message, now, counters_);
     if (size == 0) return;
     send_datagram(ip::reply_header(header, wire::ip_protocol::icmp, size, ++identification_),

@@ -16,7 +16,6 @@ bool has_possible_sender(const wire::arp_packet& packet) noexcept {
 std::optional<wire::arp_packet> on_arp(neighbor_cache& neighbors, const route_table& routes,
                                        const mac_address& our_mac, const wire::arp_packet& packet,
                                        instant now, stack_counters& counters) {
-    ++counters.arp_received;
     if (packet.sender_mac == our_mac) {
         return std::nullopt;  // an echo of our own
     }
@@ -39,7 +38,6 @@ std::optional<wire::arp_packet> on_arp(neighbor_cache& neighbors, const route_ta
     if (!is_for_us || !is_request) {
         return std::nullopt;
     }
-    ++counters.arp_replies_sent;
     return wire::arp_packet{wire::arp_operation::reply, our_mac, packet.target_ip,
                             packet.sender_mac, packet.sender_ip};
 }

@@ -17,6 +17,7 @@
 namespace weft::net::ip {
 
 /// Takes in a packet that parse_arp() accepted; returns the reply to send to its sender, if any.
+/// Counts what it refuses (arp_conflict, arp_bad_sender); the caller counts what comes and goes.
 [[nodiscard]] std::optional<wire::arp_packet> on_arp(neighbor_cache& neighbors,
                                                      const route_table& routes,
                                                      const mac_address& our_mac,

@@ -73,8 +73,9 @@ std::size_t icmp_error_sender::make_error(const icmp_problem& problem, const rou
                                           const wire::ipv4_header& header, wire::bytes_view packet,
                                           link_delivery delivery, std::span<std::byte> out,
                                           instant now, stack_counters& counters) noexcept {
-    assert(out.size() >= icmp_max_error_bytes && packet.size() >= header.header_bytes);
-    if (!may_send_error(routes, header, packet.subspan(header.header_bytes), delivery)) {
+    assert(out.size() >= icmp_max_error_bytes);
+    if (packet.size() < header.header_bytes ||
+        !may_send_error(routes, header, packet.subspan(header.header_bytes), delivery)) {
         return 0;
     }
     if (!bucket_.take(now)) {
