@@ -21,7 +21,7 @@ struct keepalive_options {
 /// Of one connection; of a listener, for the connections it accepts.
 struct connection_options {
     bool no_delay = false;  ///< turns Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17)
-    keepalive_options keepalive;
+    keepalive_options keepalive = {};
     /// How long data, a SYN or a FIN may stay unacknowledged before the connection times out
     /// (R2, RFC 9293 §3.8.3, MUST-21). Zero: 5 minutes for data (§3.10.1), 3 for a SYN (MUST-23).
     duration user_timeout = duration::zero();
@@ -35,7 +35,7 @@ struct listen_options {
     /// Connections that wait to be accepted, and as many handshakes under way. A SYN above that is
     /// dropped and counted.
     std::uint32_t backlog = 1024;
-    connection_options connection;
+    connection_options connection = {};
 };
 static_assert(std::is_trivially_destructible_v<listen_options>);
 
