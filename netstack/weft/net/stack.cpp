@@ -8,6 +8,7 @@
 #include <weft/net/wire/udp.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace weft::net {
 
@@ -17,10 +18,17 @@ stack::stack(const stack_options& options, block_pool& pool)
       fragments_{counters_},
       replies_{counters_},
       tcp_{*this, options.tcp, options.secret, pool, counters_} {
-    routes_.add_address(options.address);
+    // Below the least MTU of IPv4 (RFC 791) no frame of ours would fit; beyond 16 bits none can be.
+    options_.device.mtu = std::clamp(options.device.mtu, 68U, 65535U);
+    if (!routes_.add_address(options.address)) {
+        throw std::invalid_argument{options.address.to_string() + " cannot be a host's address"};
+    }
     if (options.gateway) {
         const ip_address any = options.gateway->is_v4() ? ip_address{ipv4_address{}} : ip_address{};
-        routes_.add_route(ip_prefix{any, 0}, *options.gateway);
+        if (!routes_.add_route(ip_prefix{any, 0}, *options.gateway)) {
+            throw std::invalid_argument{"the gateway " + options.gateway->to_string() +
+                                        " is not in the network " + options.address.to_string()};
+        }
     }
 }
 

@@ -38,6 +38,8 @@ struct stack_options {
 
 class stack final : private tcp::network_layer {
 public:
+    /// Throws std::invalid_argument when the address cannot be a host's, or the gateway is not in
+    /// its network.
     stack(const stack_options& options, block_pool& pool);
     stack(const stack&) = delete;
     stack& operator=(const stack&) = delete;
