@@ -1,7 +1,8 @@
 #include <doctest/doctest.h>
 #include <weft/base/operation.hpp>
 
-#include <optional>
+#include <memory>
+#include <system_error>
 #include <vector>
 
 using weft::operation;
@@ -63,6 +64,7 @@ TEST_CASE("stop on a parked operation unlinks and posts it as canceled") {
     queue.run(10);
     CHECK(waiting.completed == 1);
     CHECK(waiting.is_canceled());
+    CHECK(waiting.wait_error() == std::errc::operation_canceled);
 }
 
 TEST_CASE("stop on a posted operation neither posts it again nor cancels it") {
@@ -168,6 +170,23 @@ TEST_CASE("an operation waits again after reset") {
     }
 }
 
+#ifdef NDEBUG  // with assertions on, it is one
+TEST_CASE("a second operation on an occupied slot ends as busy and leaves the first alone") {
+    run_queue queue;
+    operation* slot = nullptr;
+    probe first, second;
+    first.wait_in(slot, queue);
+    second.wait_in(slot, queue);
+    CHECK(slot == &first);
+    CHECK(queue.run(10) == 1);
+    CHECK(second.completed == 1);
+    CHECK(second.wait_error() == std::errc::device_or_resource_busy);
+    slot->post();
+    queue.run(10);
+    CHECK_FALSE(first.wait_error());
+}
+#endif
+
 TEST_CASE("the run queue completes no more than its budget") {
     run_queue queue;
     std::vector<probe> many(10);
@@ -232,15 +251,15 @@ TEST_CASE("a callback may destroy another one that hangs on the same source") {
             : stop_callback{[](stop_callback& self) noexcept {
                   static_cast<breaker&>(self).victim.reset();
               }} {}
-        std::optional<note> victim;
+        std::unique_ptr<note> victim;
     };
     stop_source stop;
     breaker first;
     stop.token().attach(first);
-    first.victim.emplace();
+    first.victim = std::make_unique<note>();
     stop.token().attach(*first.victim);
     stop.request_stop();
-    CHECK_FALSE(first.victim.has_value());
+    CHECK(first.victim == nullptr);
 }
 }
 

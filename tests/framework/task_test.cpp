@@ -8,10 +8,12 @@
 #include <weft/task.hpp>
 #include <weft/yield.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -210,7 +212,7 @@ TEST_CASE("a task finds its scheduler and stop token in what awaits it") {
 
 task<> holds(std::shared_ptr<int> token) {
     const std::shared_ptr<int> mine = token;
-    co_await weft::sleep_for(1h);
+    (void)co_await weft::sleep_for(1h);
 }
 task<> holds_nested(std::shared_ptr<int> token) { co_await holds(token); }
 

@@ -14,7 +14,9 @@
 #include <weft/base/stop_token.hpp>
 
 #include <cassert>
+#include <cstddef>
 #include <cstdint>
+#include <system_error>
 
 namespace weft {
 
@@ -60,6 +62,14 @@ public:
 
     /// The stop token ended the wait: `finish()` reports `canceled` and has moved nothing.
     [[nodiscard]] bool is_canceled() const noexcept { return canceled_; }
+    /// Why the wait ended without its event: `std::errc::operation_canceled`, or
+    /// `std::errc::device_or_resource_busy` when another operation held the slot; otherwise none.
+    /// `finish()` of an operation in a slot begins with it.
+    [[nodiscard]] std::error_code wait_error() const noexcept {
+        if (canceled_) return std::make_error_code(std::errc::operation_canceled);
+        if (refused_) return std::make_error_code(std::errc::device_or_resource_busy);
+        return {};
+    }
     /// Ends the operation before it started, because stop was already requested.
     void cancel_unstarted() noexcept { canceled_ = true; }
 
@@ -74,6 +84,7 @@ public:
     void reset() noexcept {
         leave();
         phase_ = phase::idle;
+        refused_ = false;
     }
 
     /// Called by the run queue.
@@ -85,9 +96,15 @@ public:
 protected:
     using stop_hook = void (*)(operation&) noexcept;
 
-    /// Parks in a slot that holds one operation. Precondition: the slot is empty.
+    /// Parks in a slot that holds one operation. Precondition: the slot is empty. Where assertions
+    /// are off, an occupied slot ends the operation as busy.
     void park(run_queue& queue, stop_token stop, operation*& slot) noexcept {
         assert(slot == nullptr && "one operation at a time on this slot");
+        if (slot != nullptr) {
+            refused_ = true;
+            post_now(queue);
+            return;
+        }
         slot = this;
         slot_ = &slot;
         wait(queue, stop);
@@ -167,6 +184,7 @@ private:
     stop_link on_stop_;
     phase phase_ = phase::idle;
     bool canceled_ = false;
+    bool refused_ = false;
 };
 
 inline std::size_t run_queue::run(std::size_t budget) noexcept {
