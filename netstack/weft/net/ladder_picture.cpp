@@ -76,7 +76,8 @@ void ladder_picture::match_segments() {
             const step& was = *steps_[c];
             return was.header.sequence == s.header.sequence && was.header.flags == s.header.flags &&
                    was.header.acknowledgment == s.header.acknowledgment &&
-                   was.header.window == s.header.window && was.payload_bytes == s.payload_bytes;
+                   was.header.window == s.header.window && was.options == s.options &&
+                   was.payload_bytes == s.payload_bytes;
         });
         if (left == candidates.end()) continue;
         partner_[i] = *left;

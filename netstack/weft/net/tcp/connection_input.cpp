@@ -206,6 +206,14 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
 
     if (seg.has(tcp_flags::rst)) return verdict::drop;
     if (state_ == state::syn_received && seg.has(tcp_flags::syn) && seg.seq == rcv_.irs) {
+        if (!passive_ && seg.has(tcp_flags::ack)) {
+            // The SYNs crossed, and the peer repeats its own with an ACK (§3.5, figure 7): the SYN
+            // was taken before, the rest of the segment is new.
+            seg.seq += 1;
+            seg.flags &= ~tcp_flags::syn;
+            heard_at_ = now;
+            return verdict::pass;
+        }
         syn_due_ = true;  // our SYN,ACK was lost
         mark_transmit();
         return verdict::drop;
@@ -276,8 +284,8 @@ connection::verdict connection::check_syn(const segment& seg, instant now) {
             end(event::got_reset, errc::connection_refused, now);
             return verdict::drop;
         }
-        // Simultaneous open: the peer's SYN,ACK, after its SYN. Its number lies left of the window,
-        // so it is not seen here; another SYN in the window is a challenge.
+        // Simultaneous open: the first check has dealt with the SYN of the peer's SYN,ACK; another
+        // SYN in the window is a challenge.
     }
     send_challenge_ack(now);
     return verdict::drop;

@@ -233,6 +233,8 @@ std::uint16_t connection::take_offered_window() noexcept {
 /// A reader has made enough room for the peer to want to know at once.
 bool connection::is_window_update_due() const noexcept {
     if (!is_one_of(state_, state::established, state::fin_wait_1, state::fin_wait_2)) return false;
+    // Before the first text nobody has read: the ACK of it tells what a SYN's window could not.
+    if (rcv_.nxt == rcv_.irs + 1) return false;
     const std::uint32_t current = rcv_.edge - rcv_.nxt;
     const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
     if (free <= current) return false;
