@@ -230,15 +230,20 @@ void stack::on_icmp(const wire::ipv4_header& header, const slice& payload,
         return;
     }
     using enum wire::delivery_problem;
+    const tcp::four_tuple tuple{report->source, report->destination, report->source_port,
+                                report->destination_port};
+    const tcp::sequence_number quoted{report->sequence};
+    if (report->problem == packet_too_big) {
+        tcp_.on_packet_too_big(tuple, report->next_hop_mtu, quoted);
+        return;
+    }
     // MUST-54, MUST-56, SHLD-26: which errors are hard.
     const bool is_hard =
         report->problem == protocol_unreachable || report->problem == port_unreachable;
     const errc kind = is_hard                                    ? errc::connection_refused
                       : report->problem == network_unreachable ? errc::network_unreachable
                                                                  : errc::host_unreachable;
-    tcp_.on_icmp_error({report->source, report->destination, report->source_port,
-                        report->destination_port},
-                       kind, is_hard, tcp::sequence_number{report->sequence}, now);
+    tcp_.on_icmp_error(tuple, kind, is_hard, quoted, now);
 }
 
 void stack::on_timeout(instant now) {
@@ -266,7 +271,8 @@ result<tcp::connection*> stack::connect(const endpoint& remote,
     }
     const auto hop = routes_.lookup(to);
     if (!hop || hop->kind == ip::hop_kind::local) return errc::network_unreachable;
-    const ip_address from = local.address.is_unspecified() ? hop->source : local.address;  // MUST-44
+    const ip_address from =
+        local.address.is_unspecified() ? hop->source : local.address;  // MUST-44
     if (!routes_.is_local(from)) return errc::address_not_available;
     return tcp_.connect({from, local.port}, remote, options, now);
 }

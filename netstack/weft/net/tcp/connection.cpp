@@ -1,5 +1,5 @@
-// The parts of a connection that every source of it uses: its birth and end, the one place where the
-// state changes, and the signals to the host.
+// The parts of a connection that every source of it uses: its birth and end, the one place where
+// the state changes, and the signals to the host.
 
 #include <weft/net/tcp/connection.hpp>
 #include <weft/net/tcp/demux.hpp>
@@ -102,6 +102,7 @@ void connection::drop_everything() noexcept {
     retransmit_at_ = ack_at_ = idle_at_ = never;
     timer_node::disarm();
     list_hook<transmit_tag>::unlink();
+    duplicates_due_ = 0;
     ack_now_ = syn_due_ = probe_due_ = keepalive_due_ = fin_pending_ = false;
 }
 

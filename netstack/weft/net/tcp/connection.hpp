@@ -3,12 +3,13 @@
 //
 // Sans-IO and total: segments, calls and the time come in as values, every one of them has an
 // answer in every state, and what there is to say is polled for. It knows no coroutines: it raises
-// signals and keeps waiter slots for whoever hosts it. Kinds of method by name: `on_*` is input from
-// the world, a bare verb a user's call, `poll_*` output, nouns and `is_*`/`can_*` are queries.
+// signals and keeps waiter slots for whoever hosts it. Kinds of method by name: `on_*` is input
+// from the world, a bare verb a user's call, `poll_*` output, nouns and `is_*`/`can_*` are queries.
 //
-// The sources follow RFC 9293 §3.10: connection_input.cpp (§3.10.7, segment arrives, in its order of
-// checks), connection_calls.cpp (§3.10.1–6), connection_timers.cpp (§3.10.8), connection_output.cpp
-// (§3.8, what to send now). The transitions are one table, in state.hpp. Variables keep RFC names.
+// The sources follow RFC 9293 §3.10: connection_input.cpp (§3.10.7, segment arrives, in its order
+// of checks), connection_calls.cpp (§3.10.1–6), connection_timers.cpp (§3.10.8),
+// connection_output.cpp (§3.8, what to send now). The transitions are one table, in state.hpp.
+// Variables keep RFC names.
 
 #include <weft/base/instant.hpp>
 #include <weft/base/intrusive_list.hpp>
@@ -88,10 +89,13 @@ public:
     /// SEGMENT ARRIVES, in any state but CLOSED and LISTEN, which the demultiplexer answers for.
     void on_segment(segment& seg, instant now);
     /// Born in LISTEN, a child takes the SYN that made it (§3.10.7.2 third).
-    void on_initial_syn(const segment& syn, instant now);
+    void on_initial_syn(const segment& syn, sequence_number iss, instant now);
     /// An ICMP error that quotes `quoted`, a sequence number of ours (§3.9.2.2). A hard one ends a
     /// connection that is not yet synchronized; others are kept as `soft_error()`.
     void on_icmp_error(errc kind, bool is_hard, sequence_number quoted, instant now);
+    /// A router could not forward `quoted` for its size; it takes packets of `mtu_bytes`, 0 when it
+    /// does not say (RFC 1191). Segments become smaller, and what was in flight is sent again.
+    void on_packet_too_big(std::uint32_t mtu_bytes, sequence_number quoted);
     /// The next hop does not answer.
     void on_unreachable(errc kind, instant now);
 
@@ -217,6 +221,8 @@ private:
         return snd_.una + (syn_acked_ ? 0U : 1U);
     }
     [[nodiscard]] bool may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept;
+    /// What the window field can say of the free room.
+    [[nodiscard]] std::uint32_t offerable_bytes() const noexcept;
     [[nodiscard]] std::uint32_t receive_window() const noexcept;
     [[nodiscard]] std::uint16_t take_offered_window() noexcept;
     [[nodiscard]] bool is_window_update_due() const noexcept;
@@ -257,6 +263,7 @@ private:
     std::uint8_t rcv_scale_ = 0;
     std::uint8_t duplicate_acks_ = 0;
     std::uint8_t quick_acks_ = 0;
+    std::uint8_t duplicates_due_ = 0;  ///< duplicate ACKs still to send, one a segment
     std::uint16_t mss_ = 536;       ///< payload bytes of a full segment we send
     std::uint16_t peer_mss_ = 536;  ///< as the peer announced
     std::uint16_t rmss_ = 536;      ///< the largest segment seen: SHLD-19 counts in it
@@ -297,6 +304,7 @@ private:
     instant idle_at_ = never;  ///< keep-alive, FIN-WAIT-2 limit of an orphan, 2 MSL
     instant heard_at_;         ///< when a segment of the peer last passed the checks
     instant sent_at_;          ///< when we last sent text
+    instant asked_at_;         ///< when we began to wait for the peer's window, or its reach
 
     std::uint32_t send_limit_;
     std::uint32_t receive_limit_;

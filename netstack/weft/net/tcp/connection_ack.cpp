@@ -51,6 +51,7 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
     std::uint32_t text = seg.ack - snd_.una;
     if (!syn_acked_) {
         syn_acked_ = true;
+        syn_due_ = false;
         --text;
     }
     if (fin_sent_ && seg.ack == snd_.nxt) {
@@ -80,7 +81,8 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
     } else {
         restart_retransmission_timer(now);  // RFC 6298 §5.3
     }
-    if (!could_write && can_write()) raise(wait::writable);
+    // A writer may also wait for memory of the pool, with room in its own buffer.
+    if (can_write() && (!could_write || waiter(wait::writable) != nullptr)) raise(wait::writable);
     if (!sending_.empty() || fin_pending_) mark_transmit();
 }
 
@@ -133,7 +135,7 @@ void connection::take_window(const segment& seg, instant now) noexcept {
         persisting_ = false;
         probe_due_ = false;
         rto_.end_back_off();
-        in_flight_.mark_probes_lost();
+        in_flight_.mark_probes_lost(now);
         if (in_flight_.empty()) {
             retransmit_at_ = never;
         } else {

@@ -101,6 +101,7 @@ void connection::release(instant now) {
     // Unread data would be lost without the peer knowing: tell it (RFC 9293 §3.6.1, SHLD-3).
     const bool loses_data = !received_.empty() && state_ != state::time_wait;
     orphan_ = true;
+    asked_at_ = now;
     if (state_ != state::time_wait) {  // which is nobody's fault, and cheap
         was_counted_ = true;
         ++owner_.orphans_;

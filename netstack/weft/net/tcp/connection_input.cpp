@@ -12,6 +12,8 @@ namespace weft::net::tcp {
 namespace {
 /// Deviates: smaller announcements are taken for this. A peer may not make us send a frame a byte.
 constexpr std::uint16_t smallest_mss = 88;
+/// Duplicate ACKs to send for one turn's frames, at most.
+constexpr std::uint32_t most_duplicates_due = 64;
 /// Timestamps older than this say nothing (RFC 7323 §5.5).
 constexpr duration timestamp_validity = std::chrono::hours{24 * 24};
 }  // namespace
@@ -25,10 +27,11 @@ void connection::on_segment(segment& seg, instant now) {
 }
 
 /// §3.10.7.2 third: "Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ, and any other control or text
-/// should be queued for processing later." Deviates: text on a SYN is not kept; the peer repeats it.
-void connection::on_initial_syn(const segment& syn, instant now) {
+/// should be queued for processing later." Deviates: text on a SYN is not kept; the peer repeats
+/// it.
+void connection::on_initial_syn(const segment& syn, sequence_number iss, instant now) {
     apply(event::open_passive, now);
-    snd_.iss = snd_.una = snd_.nxt = owner_.initial_sequence(tuple_, now);
+    snd_.iss = snd_.una = snd_.nxt = iss;
     heard_at_ = now;
     ++owner_.counters_.tcp_passive_opens;
     take_syn_options(syn, now);
@@ -157,8 +160,12 @@ connection::verdict connection::check_timestamps(const segment& seg, instant now
     const bool is_older = static_cast<std::int32_t>(value - ts_recent_) < 0;
     if (is_older && now - ts_recent_at_ < timestamp_validity) {
         ++owner_.counters_.tcp_paws_rejected;
-        ack_now_ = true;
-        mark_transmit();
+        if (seg.len() == 0) {  // answering answers is how ACK loops begin
+            send_challenge_ack(now);
+        } else {
+            ack_now_ = true;
+            mark_transmit();
+        }
         return verdict::drop;
     }
     return verdict::pass;
@@ -226,7 +233,7 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
     if (seg.text.empty()) {
         ++owner_.counters_.tcp_out_of_window;
         // Answering answers is how ACK loops begin: limited like a challenge.
-        if (seg.has(tcp_flags::fin) || seg.seq == rcv_.nxt - 1) {
+        if (seg.has(tcp_flags::fin)) {
             ack_now_ = true;
             mark_transmit();
         } else {
@@ -248,6 +255,11 @@ void connection::trim(segment& seg) noexcept {
         const std::uint32_t old = rcv_.nxt - seg.seq;
         seg.text.remove_prefix(std::min(old, seg.text.size()));
         seg.seq = rcv_.nxt;
+        if (seg.up <= old) {
+            seg.flags &= ~tcp_flags::urg;
+        } else {
+            seg.up = static_cast<std::uint16_t>(seg.up - old);
+        }
     }
     const std::uint32_t room = rcv_.edge < seg.seq ? 0 : rcv_.edge - seg.seq;
     if (seg.text.size() > room) {
@@ -291,7 +303,8 @@ connection::verdict connection::check_syn(const segment& seg, instant now) {
     return verdict::drop;
 }
 
-/// "Sixth, check the URG bit" (MUST-32, MUST-62): the pointer names the octet after the urgent data.
+/// "Sixth, check the URG bit" (MUST-32, MUST-62): the pointer names the octet after the urgent
+/// data.
 void connection::check_urgent(const segment& seg) noexcept {
     if (!seg.has(tcp_flags::urg)) return;
     if (!is_one_of(state_, state::established, state::fin_wait_1, state::fin_wait_2)) return;
@@ -308,7 +321,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     if (!is_one_of(state_, state::established, state::fin_wait_1, state::fin_wait_2)) {
         return verdict::pass;
     }
-    if (seg.has(tcp_flags::fin) && !fin_seen_) {
+    if (seg.has(tcp_flags::fin) && !fin_received_) {
         fin_seen_ = true;
         rcv_.fin = seg.seq + seg.text.size();
         if (rcv_.fin != rcv_.nxt + seg.text.size()) ack_now_ = true;
@@ -326,10 +339,13 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     }
     mark_transmit();
     const std::uint32_t size = seg.text.size();
+    const std::uint32_t segments = seg.count();
     rmss_ = std::max(rmss_, static_cast<std::uint16_t>(std::min(
                                 seg.segment_bytes != 0 ? seg.segment_bytes : size, 65535U)));
     if (seg.seq != rcv_.nxt) {
         // A gap: a duplicate ACK at once tells the sender (RFC 5681 §4.2).
+        duplicates_due_ = static_cast<std::uint8_t>(
+            std::min<std::uint32_t>(duplicates_due_ + segments, most_duplicates_due));
         ack_now_ = true;
         if (received_.hold(seg.seq, std::move(seg.text), owner_.pool_)) {
             ++owner_.counters_.tcp_out_of_order_segments;
@@ -338,6 +354,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
         }
         return verdict::pass;
     }
+    duplicates_due_ = 0;
     if (received_.has_gap()) ack_now_ = true;  // fills a gap, or part of it
     const std::uint32_t advance = received_.append(std::move(seg.text), rcv_.nxt);
     rcv_.nxt += advance;
@@ -349,7 +366,10 @@ connection::verdict connection::take_text(segment& seg, instant now) {
 
 /// "Eighth, check the FIN bit": the peer's FIN counts once everything before it is here.
 void connection::check_fin(instant now) {
-    if (!fin_seen_ || fin_received_ || rcv_.nxt != rcv_.fin) return;
+    if (!fin_seen_ || fin_received_) return;
+    // Text beyond it: it was not the peer's last word, whoever sent it.
+    if (rcv_.fin < rcv_.nxt) fin_seen_ = false;
+    if (rcv_.nxt != rcv_.fin) return;
     fin_received_ = true;
     ++rcv_.nxt;
     if (rcv_.edge < rcv_.nxt) rcv_.edge = rcv_.nxt;
@@ -400,6 +420,22 @@ void connection::on_icmp_error(errc kind, bool is_hard, sequence_number quoted, 
     }
 }
 
+void connection::on_packet_too_big(std::uint32_t mtu_bytes, sequence_number quoted) {
+    if (quoted < snd_.una || quoted >= snd_.nxt) {
+        ++owner_.counters_.icmp_error_unmatched;
+        return;
+    }
+    ++owner_.counters_.icmp_error_delivered;
+    // An old router does not say: 576 is what every path should take (RFC 1191 §5).
+    const std::uint32_t mtu = mtu_bytes == 0 ? 576U : mtu_bytes;
+    const std::uint32_t headers = 40U + (timestamps_ ? 12U : 0U);
+    const std::uint32_t fits = mtu > headers ? mtu - headers : 0;
+    if (fits >= mss_) return;
+    mss_ = static_cast<std::uint16_t>(std::max<std::uint32_t>(fits, smallest_mss));
+    in_flight_.mark_all_lost();
+    mark_transmit();
+}
+
 void connection::on_unreachable(errc kind, instant now) {
     if (is_one_of(state_, state::syn_sent, state::syn_received)) {
         end(event::timed_out, kind, now);
@@ -408,7 +444,10 @@ void connection::on_unreachable(errc kind, instant now) {
     // Later packets find out whether it comes back; R2 ends it if not.
     soft_error_ = static_cast<std::uint8_t>(kind);
     const bool has_work = !in_flight_.empty() || unsent_bytes() != 0 || is_fin_due();
-    if (retransmit_at_ == never && has_work) restart_retransmission_timer(now);
+    if (retransmit_at_ == never && has_work) {
+        asked_at_ = now;
+        restart_retransmission_timer(now);
+    }
 }
 
 }  // namespace weft::net::tcp

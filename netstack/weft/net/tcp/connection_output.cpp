@@ -57,7 +57,8 @@ bool connection::poll_syn(outgoing& out, instant now) {
     const std::uint32_t window = std::min(receive_limit_, 65535U);
     out.header.window = static_cast<std::uint16_t>(window);
     rcv_.edge = rcv_.nxt + window;
-    restart_retransmission_timer(now);
+    // Not restarted by an answer to a repeated SYN: that would put off giving up for ever.
+    if (retransmit_at_ == never) restart_retransmission_timer(now);
     return true;
 }
 
@@ -68,7 +69,8 @@ bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
     const std::uint32_t most = std::max<std::uint32_t>(std::min(room, max_text_bytes()), mss_);
     std::optional<sent_range> r = in_flight_.first_lost(most);
     if (!r) return false;
-    if (!syn_acked_ && r->begin == snd_.iss) {  // the SYN of a connection that closed before it was acknowledged
+    if (!syn_acked_ &&
+        r->begin == snd_.iss) {  // the SYN of a connection that closed before it was acknowledged
         emit_syn_again(out, now);
         return true;
     }
@@ -88,11 +90,12 @@ bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
 
 /// New text, and the FIN behind the last of it.
 bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
+    const std::uint32_t unsent = unsent_bytes();  // 0 once the FIN was sent
+    // With nothing new to send the window limits only repairs, and grows with them.
+    if (unsent == 0) window_limited_ = in_flight_.lost_bytes() != 0;
     if (fin_sent_) return false;
-    const std::uint32_t unsent = unsent_bytes();
     const bool is_idle = snd_.nxt == snd_.una;
     if (unsent == 0) {
-        window_limited_ = false;
         probe_due_ = false;
         if (!fin_pending_) return false;
         return emit_text(out, slot, snd_.nxt, 0, now);  // a FIN needs no window at the peer
@@ -118,6 +121,7 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
         // Nothing in flight will bring news of the window: ask for it after a timeout (SHLD-29).
         if (is_idle && retransmit_at_ == never) {
             persisting_ = true;
+            asked_at_ = now;
             restart_retransmission_timer(now);
         }
         return false;
@@ -132,7 +136,8 @@ bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent) const n
     return count >= snd_.max_wnd / 2;
 }
 
-/// Describes a segment of text from `from` on: new, or sent before. The FIN goes with the last text.
+/// Describes a segment of text from `from` on: new, or sent before. The FIN goes with the last
+/// text.
 bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
                            instant now) {
     const bool is_new = from == snd_.nxt;
@@ -183,7 +188,9 @@ void connection::emit(outgoing& out, tcp_flags flags, sequence_number seq, insta
     out.header.window = take_offered_window();
     if (timestamps_) out.options.set_timestamps({timestamp_now(now), ts_recent_});
     rcv_.acked = rcv_.nxt;
-    ack_now_ = false;
+    // Each segment out of order gets its own duplicate ACK (RFC 5681 §4.2): three tell the peer.
+    if (duplicates_due_ != 0) --duplicates_due_;
+    ack_now_ = duplicates_due_ != 0;
     ack_at_ = never;
 }
 
@@ -209,12 +216,18 @@ std::uint32_t connection::max_text_bytes() const noexcept {
     return offload <= mss_ ? mss_ : offload - offload % mss_;
 }
 
+std::uint32_t connection::offerable_bytes() const noexcept {
+    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
+    const std::uint32_t unit = (1U << rcv_scale_) - 1;
+    return std::min(free, 65535U << rcv_scale_) & ~unit;
+}
+
 /// Bytes the peer may send from RCV.NXT on, as offered when a segment leaves: what is free, but a
-/// right edge that moves by less than a segment stays where it is (RFC 9293 §3.8.6.2.2, MUST-39), and
-/// it never moves left (SHLD-14).
+/// right edge that moves by less than a segment stays where it is (RFC 9293 §3.8.6.2.2, MUST-39),
+/// and it never moves left (SHLD-14).
 std::uint32_t connection::receive_window() const noexcept {
     const std::uint32_t current = rcv_.edge - rcv_.nxt;
-    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
+    const std::uint32_t free = offerable_bytes();
     if (free < current + std::min<std::uint32_t>(receive_limit_ / 2, rmss_)) return current;
     return free;
 }
@@ -222,10 +235,14 @@ std::uint32_t connection::receive_window() const noexcept {
 std::uint16_t connection::take_offered_window() noexcept {
     const std::uint32_t current = rcv_.edge - rcv_.nxt;
     const std::uint32_t window = receive_window();
-    // Rounded down, but never so far that the edge would move left.
+    // The field is in units. Rounded up where the buffer has the room, so that the edge does not
+    // seem to move left (RFC 7323 §2.4); what was offered is accepted in any case.
     const std::uint32_t round = (1U << rcv_scale_) - 1;
-    const std::uint32_t units =
-        std::min(std::max(window >> rcv_scale_, (current + round) >> rcv_scale_), 65535U);
+    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
+    std::uint32_t units = window >> rcv_scale_;
+    const std::uint32_t up = (current + round) >> rcv_scale_;
+    if (up > units && (up << rcv_scale_) <= free + round) units = up;
+    units = std::min(units, 65535U);
     rcv_.edge = later_of(rcv_.edge, rcv_.nxt + (units << rcv_scale_));
     return static_cast<std::uint16_t>(units);
 }
@@ -236,7 +253,7 @@ bool connection::is_window_update_due() const noexcept {
     // Before the first text nobody has read: the ACK of it tells what a SYN's window could not.
     if (rcv_.nxt == rcv_.irs + 1) return false;
     const std::uint32_t current = rcv_.edge - rcv_.nxt;
-    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
+    const std::uint32_t free = offerable_bytes();
     if (free <= current) return false;
     const std::uint32_t gain = free - current;
     const std::uint32_t half = receive_limit_ / 2;

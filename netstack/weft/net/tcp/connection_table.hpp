@@ -1,7 +1,7 @@
 #pragma once
-// Connections by four-tuple: an open-addressing hash table of pointers, with part of the hash beside
-// each so that a lookup touches a connection only when it is almost surely the right one. The hash
-// is keyed: a stranger cannot pile connections into one place.
+// Connections by four-tuple: an open-addressing hash table of pointers, with part of the hash
+// beside each so that a lookup touches a connection only when it is almost surely the right one.
+// The hash is keyed: a stranger cannot pile connections into one place.
 
 #include <weft/net/tcp/keyed_hash.hpp>
 

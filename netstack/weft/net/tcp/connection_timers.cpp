@@ -1,6 +1,6 @@
-// Timeouts: RFC 9293 §3.10.8, the retransmission timer of RFC 6298 §5, zero-window probes (§3.8.6.1),
-// keep-alives (§3.8.4), the end of orphans and of TIME-WAIT. One timer node serves every deadline; it
-// may fire early, because a deadline that moved later does not touch the wheel.
+// Timeouts: RFC 9293 §3.10.8, the retransmission timer of RFC 6298 §5, zero-window probes
+// (§3.8.6.1), keep-alives (§3.8.4), the end of orphans and of TIME-WAIT. One timer node serves
+// every deadline; it may fire early, because a deadline that moved later does not touch the wheel.
 
 #include <weft/net/tcp/connection.hpp>
 #include <weft/net/tcp/demux.hpp>
@@ -47,9 +47,15 @@ bool connection::is_given_up(instant now) const noexcept {
     const duration limit = user_timeout_ms_ != 0 ? std::chrono::milliseconds{user_timeout_ms_}
                            : is_syn              ? default_syn_timeout
                                                  : default_user_timeout;
-    // Against a closed window there is no limit while the peer answers (MUST-37, SHLD-17).
-    const bool heard_counts = in_flight_.empty() || snd_.wnd == 0;
-    return now - (heard_counts ? heard_at_ : in_flight_.front().first_sent_at) >= limit;
+    instant since = in_flight_.empty() ? asked_at_ : in_flight_.front().first_sent_at;
+    if (orphan_) {
+        // Nobody waits for the data any more: a peer may not keep it for ever by a closed window.
+        since = std::max(since, asked_at_);
+    } else if (in_flight_.empty() || snd_.wnd == 0) {
+        // Against a closed window there is no limit while the peer answers (MUST-37, SHLD-17).
+        since = std::max(since, heard_at_);
+    }
+    return now - since >= limit;
 }
 
 void connection::on_retransmission_timeout(instant now) {
@@ -67,7 +73,8 @@ void connection::on_retransmission_timeout(instant now) {
         ++owner_.counters_.tcp_timeouts;
         syn_due_ = true;
     } else if (in_flight_.empty() || snd_.wnd == 0) {
-        // The window is closed, or too small to be worth a segment: probe it. No sign of congestion.
+        // The window is closed, or too small to be worth a segment: probe it. No sign of
+        // congestion.
         ++owner_.counters_.tcp_zero_window_probes;
         probe_due_ = true;
         persisting_ = true;

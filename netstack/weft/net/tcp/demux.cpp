@@ -41,20 +41,17 @@ result<connection*> demux::connect(endpoint local, const endpoint& remote,
 
 result<listener*> demux::listen(endpoint local, const listen_options& options, instant) {
     if (local.port == 0) {
-        for (std::uint32_t p = config_.ephemeral_port_first; p <= config_.ephemeral_port_last; ++p) {
+        for (std::uint32_t p = config_.ephemeral_port_first; p <= config_.ephemeral_port_last;
+             ++p) {
             const auto port = static_cast<std::uint16_t>(p);
-            if (find_listener(local.address, port) == nullptr) {
+            if (!is_listening(local.address, port)) {
                 local.port = port;
                 break;
             }
         }
         if (local.port == 0) return errc::address_not_available;
     }
-    for (const auto& l : listeners_) {
-        const bool overlaps = l->local_.address == local.address ||
-                              l->local_.address.is_unspecified() || local.address.is_unspecified();
-        if (l->local_.port == local.port && overlaps) return errc::address_in_use;
-    }
+    if (is_listening(local.address, local.port)) return errc::address_in_use;
     listeners_.push_back(std::make_unique<listener>(local, options));
     return listeners_.back().get();
 }
@@ -74,14 +71,16 @@ void demux::close(listener& l, instant now) {
 
 void demux::on_segment(const four_tuple& tuple, segment& seg, instant now) {
     connection* c = table_.find(tuple);
+    std::optional<sequence_number> above;
     if (c != nullptr && c->state_ == state::time_wait && may_reopen(*c, seg)) {
+        above = c->snd_.nxt;
         c->end_orderly(event::reopened, now);  // MAY-2, RFC 6191
         c = nullptr;
     }
     if (c != nullptr) {
         c->on_segment(seg, now);
     } else if (listener* l = find_listener(tuple.local_address, tuple.local_port)) {
-        answer_listen(*l, tuple, seg, now);
+        answer_listen(*l, tuple, seg, above, now);
     } else {
         answer_closed(tuple, seg, now);
     }
@@ -102,7 +101,8 @@ void demux::answer_closed(const four_tuple& tuple, const segment& seg, instant n
 }
 
 /// RFC 9293 §3.10.7.2.
-void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg, instant now) {
+void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg,
+                          std::optional<sequence_number> above, instant now) {
     if (seg.has(tcp_flags::rst)) return;  // first
     if (seg.has(tcp_flags::ack)) {        // second
         ++counters_.tcp_no_connection;
@@ -123,7 +123,9 @@ void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg, in
     }
     child->parent_ = &l;
     ++l.pending_;
-    child->on_initial_syn(seg, now);
+    sequence_number iss = initial_sequence(tuple, now);
+    if (above) iss = later_of(iss, *above + 65536);  // MAY-2 (1)
+    child->on_initial_syn(seg, iss, now);
 }
 
 void demux::on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequence_number quoted,
@@ -135,6 +137,15 @@ void demux::on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequ
     }
     c->on_icmp_error(kind, is_hard, quoted, now);
     reap();
+}
+
+void demux::on_packet_too_big(const four_tuple& tuple, std::uint32_t mtu_bytes,
+                              sequence_number quoted) {
+    if (connection* c = table_.find(tuple)) {
+        c->on_packet_too_big(mtu_bytes, quoted);
+    } else {
+        ++counters_.icmp_error_unmatched;
+    }
 }
 
 void demux::on_unreachable(connection& c, errc kind, instant now) {
@@ -208,7 +219,8 @@ void demux::discount(connection& c) noexcept {
 /// MAY-2: a SYN may take over a connection in TIME-WAIT if it cannot be an old duplicate: a newer
 /// timestamp (RFC 6191 §2), or a number beyond the old connection's.
 bool demux::may_reopen(const connection& c, const segment& seg) noexcept {
-    if (!seg.has(tcp_flags::syn) || seg.flags.has_any(tcp_flags::ack | tcp_flags::rst)) return false;
+    if (!seg.has(tcp_flags::syn) || seg.flags.has_any(tcp_flags::ack | tcp_flags::rst))
+        return false;
     if (find_listener(c.tuple_.local_address, c.tuple_.local_port) == nullptr) return false;
     if (c.timestamps_ && seg.options.has_timestamps()) {
         const std::uint32_t value = seg.options.timestamps().value;
@@ -216,6 +228,14 @@ bool demux::may_reopen(const connection& c, const segment& seg) noexcept {
         if (value != c.ts_recent_) return false;
     }
     return seg.seq > c.rcv_.nxt;
+}
+
+bool demux::is_listening(const ip_address& address, std::uint16_t port) const noexcept {
+    return std::ranges::any_of(listeners_, [&](const auto& l) {
+        return l->local_.port == port &&
+               (l->local_.address == address || l->local_.address.is_unspecified() ||
+                address.is_unspecified());
+    });
 }
 
 listener* demux::find_listener(const ip_address& address, std::uint16_t port) noexcept {
@@ -251,7 +271,12 @@ sequence_number demux::initial_sequence(const four_tuple& tuple, instant now) co
 bool demux::may_challenge(instant now) noexcept {
     if (now - challenge_window_ >= std::chrono::seconds{1} || challenge_window_ == instant{}) {
         challenge_window_ = now;
-        challenges_left_ = config_.challenge_acks_per_second;
+        // Between a half and three halves of it: a fixed number would let a stranger who is counted
+        // too infer what others do (RFC 5961 §7 as deployed stacks have it).
+        const std::uint32_t mean = config_.challenge_acks_per_second;
+        const auto second = static_cast<std::uint64_t>(now.time_since_epoch().count());
+        challenges_left_ =
+            mean / 2 + static_cast<std::uint32_t>(keyed_hash(secret_, {second, 4}) % (mean + 1));
     }
     if (challenges_left_ == 0) return false;
     --challenges_left_;

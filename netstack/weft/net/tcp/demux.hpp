@@ -15,6 +15,7 @@
 #include <weft/net/tcp/listener.hpp>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace weft::net::tcp {
@@ -43,8 +44,9 @@ public:
     ~demux();
 
     // user calls
-    /// A connection to `remote` from `local` (port 0: one is chosen, RFC 6056), in SYN-SENT. Errors:
-    /// address_in_use, address_not_available, no_buffers. The caller holds a handle: release() it.
+    /// A connection to `remote` from `local` (port 0: one is chosen, RFC 6056), in SYN-SENT.
+    /// Errors: address_in_use, address_not_available, no_buffers. The caller holds a handle:
+    /// release() it.
     result<connection*> connect(endpoint local, const endpoint& remote,
                                 const connection_options& options, instant now);
     /// Errors: address_in_use. Unspecified address: any of ours. Port 0: one is chosen.
@@ -56,6 +58,8 @@ public:
     void on_segment(const four_tuple& tuple, segment& seg, instant now);
     void on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequence_number quoted,
                        instant now);
+    void on_packet_too_big(const four_tuple& tuple, std::uint32_t mtu_bytes,
+                           sequence_number quoted);
     /// The next hop of `c` does not answer, or there is none.
     void on_unreachable(connection& c, errc kind, instant now);
     void on_timeout(instant now);
@@ -91,7 +95,11 @@ private:
     friend class connection;
 
     void answer_closed(const four_tuple& tuple, const segment& seg, instant now);
-    void answer_listen(listener& l, const four_tuple& tuple, segment& seg, instant now);
+    /// `above`: the connection in TIME-WAIT that the SYN took over had used numbers up to there.
+    void answer_listen(listener& l, const four_tuple& tuple, segment& seg,
+                       std::optional<sequence_number> above, instant now);
+    /// Whether a new listener there would overlap with one that exists.
+    [[nodiscard]] bool is_listening(const ip_address& address, std::uint16_t port) const noexcept;
     listener* find_listener(const ip_address& address, std::uint16_t port) noexcept;
     [[nodiscard]] std::uint16_t choose_port(const endpoint& remote, const ip_address& local);
     [[nodiscard]] bool may_establish(const connection& child) noexcept;

@@ -25,7 +25,8 @@ public:
     /// Connections that wait to be accepted.
     [[nodiscard]] std::uint32_t queued() const noexcept { return queued_; }
 
-    /// The oldest completed connection; the caller holds its handle now. Precondition: can_accept().
+    /// The oldest completed connection; the caller holds its handle now. Precondition:
+    /// can_accept().
     connection& accept() noexcept;
 
     /// Operations that wait for can_accept(), first come first served.

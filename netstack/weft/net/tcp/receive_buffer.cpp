@@ -57,8 +57,11 @@ bool receive_buffer::hold(sequence_number at, slice text, block_pool& pool) {
     if (text.empty()) return true;
     if (held.size() >= max_held_pieces) return false;
     if (wastes_its_block(text)) {
-        text = copy_of(text, pool);
-        if (!text) return false;
+        slice copy = pool.allocate_for(text.size());  // no larger than it must be: nothing joins it
+        if (!copy) return false;
+        std::ranges::copy(text.bytes(), copy.data());
+        copy.extend(text.size());
+        text = std::move(copy);
     }
     held.insert(position, piece{at, std::move(text)});
     return true;

@@ -45,6 +45,7 @@ public:
 
     /// The timeout with its back-off, at most `max_rto`.
     [[nodiscard]] duration timeout(const config& c) const noexcept {
+        if (backoff_ >= 16) return c.max_rto;  // and no shift overflows
         const auto doubled = std::chrono::microseconds{std::int64_t{rto_us_} << backoff_};
         return std::min<duration>(doubled, c.max_rto);
     }

@@ -12,15 +12,19 @@ void sent_ranges::sent(sequence_number begin, sequence_number end, instant now, 
 sent_ranges::acknowledged sent_ranges::acknowledge(sequence_number up_to) {
     acknowledged done;
     while (!ranges_.empty() && ranges_.front().begin < up_to) {
-        if (ranges_.front().end > up_to) split(0, up_to);
-        const sent_range& r = ranges_.front();
-        done.bytes += r.size();
-        total_bytes_ -= r.size();
-        if (r.is(sent_range::lost)) lost_bytes_ -= r.size();
+        sent_range& r = ranges_.front();
+        const std::uint32_t bytes = (r.end > up_to ? up_to : r.end) - r.begin;
+        done.bytes += bytes;
+        total_bytes_ -= bytes;
+        if (r.is(sent_range::lost)) lost_bytes_ -= bytes;
         if (r.is(sent_range::retransmitted)) {
             done.any_retransmitted = true;
         } else {
             done.sample_from = r.sent_at;
+        }
+        if (r.end > up_to) {
+            r.begin = up_to;
+            break;
         }
         ranges_.pop_front();
     }
@@ -37,8 +41,9 @@ void sent_ranges::mark_first_lost(std::uint32_t bytes) {
     set_lost(ranges_.front());
 }
 
-void sent_ranges::mark_probes_lost() noexcept {
+void sent_ranges::mark_probes_lost(instant now) noexcept {
     for (std::uint32_t i = 0; i < ranges_.size(); ++i) {
+        ranges_[i].first_sent_at = now;
         if (ranges_[i].is(sent_range::probe)) set_lost(ranges_[i]);
     }
 }

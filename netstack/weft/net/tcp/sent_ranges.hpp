@@ -56,8 +56,9 @@ public:
     void mark_all_lost() noexcept;
     /// The first `bytes` in flight are believed lost (fast retransmit, partial acknowledgment).
     void mark_first_lost(std::uint32_t bytes);
-    /// What was sent against a closed window is to be sent again, now that it opened.
-    void mark_probes_lost() noexcept;
+    /// The window opened: what was sent against it is to be sent again, and the time that it was
+    /// closed does not count against the peer.
+    void mark_probes_lost(instant now) noexcept;
 
     /// The first range to send again, cut to `max_bytes`; nothing when none is lost.
     std::optional<sent_range> first_lost(std::uint32_t max_bytes);

@@ -2,8 +2,8 @@
 // The TCP state machine: eleven states, the events that move them, and one table.
 //
 // A transition that is not in this table does not exist. `connection::apply()` is the only writer
-// of a connection's state and asks `next_state()`. The diagram in docs/ is generated from the table.
-// RFC 9293 §3.3.2 and §3.10.
+// of a connection's state and asks `next_state()`. The diagram in docs/ is generated from the
+// table. RFC 9293 §3.3.2 and §3.10.
 
 #include <array>
 #include <cstdint>
