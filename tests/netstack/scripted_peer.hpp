@@ -1,0 +1,163 @@
+#pragma once
+// One connection of ours against a peer that a test plays by hand.
+//
+// A real tcp::demux over a network that only records, on virtual time. The script speaks of segments
+// with plain sequence numbers: the start of time is chosen so that our ISS is what the test asked
+// for. `sends()` hands a segment in, `sees()` takes the next one out, `waits()` lets time pass and
+// keeps what left meanwhile, each with its time. `in_state()` drives a connection into any of the
+// eleven states by legal segments and calls.
+
+#include <weft/net/tcp/demux.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::test {
+
+using net::wire::tcp_flags;
+
+/// A segment to send, or one that was seen. Compared by SEG.SEQ, SEG.ACK, control bits but PSH, text.
+struct script_segment {
+    std::uint32_t seq = 0;
+    std::uint32_t ack = 0;
+    tcp_flags flags;
+    std::string text;
+
+    // Not compared.
+    std::optional<std::uint16_t> window;  ///< as on the wire; when sending, the script's by default
+    net::wire::tcp_options options;
+    std::uint16_t urgent = 0;
+    std::uint32_t segment_bytes = 0;
+    bool retransmission = false;
+    bool plain = false;  ///< when sending: no timestamps are added
+    duration at{};       ///< when it left, since the script began
+
+    [[nodiscard]] bool has(tcp_flags f) const { return flags.has(f); }
+    [[nodiscard]] std::uint32_t end() const;
+
+    script_segment with_window(std::uint16_t w) const;
+    script_segment with_mss(std::uint16_t mss) const;
+    script_segment with_scale(std::uint8_t shift) const;
+    script_segment with_timestamps(std::uint32_t value, std::uint32_t echo) const;
+    script_segment without_timestamps() const;
+    script_segment with_urgent(std::uint16_t pointer) const;
+    script_segment with(tcp_flags more) const;
+    /// As a device hands over what it put together of segments of `bytes` each.
+    script_segment made_of(std::uint32_t bytes) const;
+
+    friend bool operator==(const script_segment& a, const script_segment& b);
+};
+std::ostream& operator<<(std::ostream& out, const script_segment& s);
+
+/// No segment.
+inline const script_segment nothing{};
+
+script_segment syn(std::uint32_t seq);
+script_segment syn_ack(std::uint32_t seq, std::uint32_t ack);
+script_segment ack(std::uint32_t seq, std::uint32_t ack);
+script_segment data(std::uint32_t seq, std::uint32_t ack, std::string text);
+script_segment fin_ack(std::uint32_t seq, std::uint32_t ack, std::string text = {});
+script_segment rst(std::uint32_t seq);
+script_segment rst_ack(std::uint32_t seq, std::uint32_t ack);
+
+/// `count` bytes of one long text, from its byte `from` on; neighbours differ.
+std::string stream_text(std::size_t count, std::uint64_t from = 0);
+
+struct script_options {
+    net::tcp::config config{.window_scaling = false, .timestamps = false};
+    net::tcp::connection_options connection = {};
+    std::uint32_t iss = 1000;        ///< ours
+    std::uint32_t irs = 5000;        ///< the peer's
+    std::uint16_t peer_mss = 1460;   ///< in the peer's SYN; 0: no MSS option
+    std::uint16_t peer_window = 65535;
+    std::optional<std::uint8_t> peer_scale = {};
+    bool peer_timestamps = false;
+    bool passive = false;
+    std::uint32_t max_segment_bytes = 1480;  ///< of the network below us: MTU 1500
+    std::uint32_t offload_bytes = 0;
+    std::size_t pool_bytes = std::size_t{1} << 28;
+};
+
+class scripted_peer final : private net::tcp::network_layer, private net::observer {
+public:
+    /// Drives a connection into `s`. In LISTEN there is a listener, in CLOSED nothing.
+    explicit scripted_peer(net::tcp::state s, const script_options& options = {});
+    ~scripted_peer();
+    scripted_peer(const scripted_peer&) = delete;
+    scripted_peer& operator=(const scripted_peer&) = delete;
+
+    // the peer
+    void sends(const script_segment& s);
+    /// The next segment that has left; `nothing` when there is none.
+    script_segment sees();
+    std::vector<script_segment> sees_all();
+    /// The last segment that has left; those before it are passed over.
+    script_segment sees_last();
+
+    // time
+    /// Time passes, timers fire, and what leaves is kept for sees().
+    void waits(duration d);
+    /// Time passes until a segment leaves, at most `limit`.
+    script_segment waits_for_segment(duration limit = std::chrono::hours{1});
+    [[nodiscard]] duration elapsed() const { return now - start_; }
+
+    // our side
+    std::uint32_t writes(std::string_view text);
+    std::string reads(std::size_t most = std::size_t{1} << 24);
+    result<void> closes() { return connection->close(now); }
+    void aborts() { connection->abort(now); }
+    /// The last handle goes.
+    void releases();
+    /// Takes the connection that the listener has completed.
+    void accepts();
+    void icmp(net::errc kind, bool is_hard, std::uint32_t quoted_seq);
+    [[nodiscard]] net::tcp::state state() const { return state_; }
+    /// Every state since the script began, in order.
+    [[nodiscard]] const std::vector<net::tcp::state>& path() const { return path_; }
+
+    static net::tcp::four_tuple tuple();
+
+    net::stack_counters counters;
+    net::block_pool pool;
+    net::tcp::demux demux;
+    net::tcp::connection* connection = nullptr;  ///< while somebody holds it or its listener does
+    net::tcp::listener* listener = nullptr;
+    instant now;
+    script_options options;
+
+private:
+    void opens(net::tcp::state target);
+    void leaves_established(net::tcp::state target);
+    void flush();
+    script_segment take(const net::tcp::outgoing& out, const net::tx_slot& slot) const;
+
+    // network_layer
+    void send_reply(const net::tcp::reply& r, instant) noexcept override;
+    std::uint32_t max_segment_to(const net::ip_address&) const noexcept override {
+        return options.max_segment_bytes;
+    }
+    std::uint32_t max_offload_bytes() const noexcept override { return options.offload_bytes; }
+    // observer
+    void on_transition(const net::transition_event& e) override;
+    void on_segment(const net::segment_event&) override {}
+
+    instant start_;
+    std::deque<script_segment> left_;
+    std::deque<script_segment> replies_;
+    net::tcp::state state_ = net::tcp::state::closed;
+    std::vector<net::tcp::state> path_;
+    net::tx_slot slot_;
+    std::uint32_t last_timestamp_ = 0;
+    bool held_ = false;
+};
+
+inline scripted_peer in_state(net::tcp::state s, const script_options& options = {}) {
+    return scripted_peer{s, options};
+}
+
+}  // namespace weft::test

@@ -1,0 +1,369 @@
+#include "scripted_peer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace weft::test {
+
+using namespace net::tcp;
+using net::tcp::state;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr hash_secret secret{0x0123'4567'89ab'cdef, 0xfedc'ba98'7654'3210};
+constexpr std::size_t endless = 20'000;
+
+/// The instant at which the stack's clock-driven ISN (one step every 4 us) is `iss`.
+instant start_for(std::uint32_t iss) {
+    const auto hash =
+        static_cast<std::uint32_t>(keyed_hash(secret, scripted_peer::tuple(), 1));
+    return instant{std::chrono::microseconds{std::int64_t{4} * std::uint32_t{iss - hash}}};
+}
+
+script_segment make(std::uint32_t seq, std::uint32_t ack, tcp_flags flags, std::string text = {}) {
+    script_segment s;
+    s.seq = seq;
+    s.ack = ack;
+    s.flags = flags;
+    s.text = std::move(text);
+    return s;
+}
+
+void require(bool condition, const char* what) {
+    if (!condition) throw std::logic_error{what};
+}
+
+}  // namespace
+
+// ---- segments
+
+std::uint32_t script_segment::end() const {
+    return seq + static_cast<std::uint32_t>(text.size()) + (has(tcp_flags::syn) ? 1U : 0U) +
+           (has(tcp_flags::fin) ? 1U : 0U);
+}
+
+script_segment script_segment::with_window(std::uint16_t w) const {
+    script_segment s{*this};
+    s.window = w;
+    return s;
+}
+script_segment script_segment::with_mss(std::uint16_t mss) const {
+    script_segment s{*this};
+    s.options.set_mss(mss);
+    return s;
+}
+script_segment script_segment::with_scale(std::uint8_t shift) const {
+    script_segment s{*this};
+    s.options.set_window_scale(shift);
+    return s;
+}
+script_segment script_segment::with_timestamps(std::uint32_t value, std::uint32_t echo) const {
+    script_segment s{*this};
+    s.options.set_timestamps({value, echo});
+    return s;
+}
+script_segment script_segment::without_timestamps() const {
+    script_segment s{*this};
+    s.plain = true;
+    return s;
+}
+script_segment script_segment::with_urgent(std::uint16_t pointer) const {
+    script_segment s{*this};
+    s.flags |= tcp_flags::urg;
+    s.urgent = pointer;
+    return s;
+}
+script_segment script_segment::with(tcp_flags more) const {
+    script_segment s{*this};
+    s.flags |= more;
+    return s;
+}
+script_segment script_segment::made_of(std::uint32_t bytes) const {
+    script_segment s{*this};
+    s.segment_bytes = bytes;
+    return s;
+}
+
+bool operator==(const script_segment& a, const script_segment& b) {
+    const tcp_flags compared = ~tcp_flags::psh;
+    return (a.flags & compared) == (b.flags & compared) && a.seq == b.seq &&
+           (!a.has(tcp_flags::ack) || a.ack == b.ack) && a.text == b.text;
+}
+
+std::ostream& operator<<(std::ostream& out, const script_segment& s) {
+    if (!s.flags && s.text.empty()) return out << "nothing";
+    const std::pair<tcp_flags, const char*> names[] = {
+        {tcp_flags::syn, "SYN "}, {tcp_flags::fin, "FIN "}, {tcp_flags::rst, "RST "},
+        {tcp_flags::psh, "PSH "}, {tcp_flags::urg, "URG "}, {tcp_flags::ack, "ACK "}};
+    for (const auto& [flag, name] : names) {
+        if (s.has(flag)) out << name;
+    }
+    out << s.seq << ':' << s.end() << '(' << s.text.size() << ')';
+    if (s.has(tcp_flags::ack)) out << " ack " << s.ack;
+    if (s.window) out << " win " << *s.window;
+    if (!s.text.empty() && s.text.size() <= 24) out << " \"" << s.text << '"';
+    return out;
+}
+
+script_segment syn(std::uint32_t seq) { return make(seq, 0, tcp_flags::syn); }
+script_segment syn_ack(std::uint32_t seq, std::uint32_t ack) {
+    return make(seq, ack, tcp_flags::syn | tcp_flags::ack);
+}
+script_segment ack(std::uint32_t seq, std::uint32_t ack) { return make(seq, ack, tcp_flags::ack); }
+script_segment data(std::uint32_t seq, std::uint32_t ack, std::string text) {
+    return make(seq, ack, tcp_flags::ack, std::move(text));
+}
+script_segment fin_ack(std::uint32_t seq, std::uint32_t ack, std::string text) {
+    return make(seq, ack, tcp_flags::fin | tcp_flags::ack, std::move(text));
+}
+script_segment rst(std::uint32_t seq) { return make(seq, 0, tcp_flags::rst); }
+script_segment rst_ack(std::uint32_t seq, std::uint32_t ack) {
+    return make(seq, ack, tcp_flags::rst | tcp_flags::ack);
+}
+
+std::string stream_text(std::size_t count, std::uint64_t from) {
+    std::string text(count, '\0');
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::uint64_t at = from + i;
+        text[i] = static_cast<char>('a' + (at + at / 26 + at / 1009) % 26);
+    }
+    return text;
+}
+
+// ---- the script
+
+four_tuple scripted_peer::tuple() {
+    return {net::ipv4_address{10, 0, 0, 2}, net::ipv4_address{10, 0, 0, 1}, 40000, 80};
+}
+
+scripted_peer::scripted_peer(net::tcp::state s, const script_options& o)
+    : pool{o.pool_bytes},
+      demux{*this, o.config, secret, pool, counters},
+      now{start_for(o.iss)},
+      options{o},
+      start_{now} {
+    demux.watcher = this;
+    if (s != state::closed) opens(s);
+}
+
+scripted_peer::~scripted_peer() {
+    slot_.clear();
+    if (held_) releases();
+    if (listener != nullptr) demux.close(*listener, now);
+}
+
+void scripted_peer::opens(net::tcp::state target) {
+    script_segment handshake = options.passive || target == state::listen
+                                   ? syn(options.irs)
+                                   : syn_ack(options.irs, options.iss + 1);
+    if (options.passive || target == state::listen) {
+        listener = demux.listen(tuple().local(), {.connection = options.connection}, now).value();
+        if (target == state::listen) {
+            state_ = state::listen;
+            return;
+        }
+        sends(handshake);
+        require(sees() == syn_ack(options.iss, options.irs + 1), "no SYN,ACK");
+        demux.for_each_connection([&](net::tcp::connection& c) { connection = &c; });
+    } else {
+        connection =
+            demux.connect(tuple().local(), tuple().remote(), options.connection, now).value();
+        held_ = true;
+        require(sees() == syn(options.iss), "no SYN");
+        if (target == state::syn_sent) return;
+        if (target == state::syn_received) {
+            sends(syn(options.irs));
+            require(sees() == syn_ack(options.iss, options.irs + 1), "no SYN,ACK");
+            return;
+        }
+        sends(handshake);
+        require(sees() == ack(options.iss + 1, options.irs + 1), "no ACK of the SYN,ACK");
+    }
+    if (target == state::syn_received) return;
+    if (options.passive) {
+        sends(ack(options.irs + 1, options.iss + 1));
+        accepts();
+    }
+    leaves_established(target);
+    require(state() == target, "the script did not reach the state");
+}
+
+void scripted_peer::leaves_established(net::tcp::state target) {
+    const std::uint32_t ours = options.iss + 1;
+    const std::uint32_t theirs = options.irs + 1;
+    switch (target) {
+        case state::fin_wait_1:
+        case state::fin_wait_2:
+        case state::closing:
+        case state::time_wait:
+            require(closes().has_value() && sees() == fin_ack(ours, theirs), "no FIN");
+            if (target == state::closing) {
+                sends(fin_ack(theirs, ours));
+                require(sees() == ack(ours + 1, theirs + 1), "no ACK of the FIN");
+            } else if (target != state::fin_wait_1) {
+                sends(ack(theirs, ours + 1));
+                if (target == state::fin_wait_2) return;
+                sends(fin_ack(theirs, ours + 1));
+                require(sees() == ack(ours + 1, theirs + 1), "no ACK of the FIN");
+            }
+            return;
+        case state::close_wait:
+        case state::last_ack:
+            sends(fin_ack(theirs, ours));
+            require(sees() == ack(ours, theirs + 1), "no ACK of the FIN");
+            if (target == state::close_wait) return;
+            require(closes().has_value() && sees() == fin_ack(ours, theirs + 1), "no FIN");
+            return;
+        default: return;
+    }
+}
+
+void scripted_peer::sends(const script_segment& s) {
+    net::tcp::segment seg;
+    seg.seq = sequence_number{s.seq};
+    seg.ack = sequence_number{s.ack};
+    seg.flags = s.flags;
+    seg.wnd = s.window.value_or(options.peer_window);
+    seg.up = s.urgent;
+    seg.options = s.options;
+    seg.segment_bytes = s.segment_bytes;
+    if (s.has(tcp_flags::syn)) {
+        if (!seg.options.has_mss() && options.peer_mss != 0) seg.options.set_mss(options.peer_mss);
+        if (!seg.options.has_window_scale() && options.peer_scale) {
+            seg.options.set_window_scale(*options.peer_scale);
+        }
+    }
+    if (options.peer_timestamps && !s.plain && !seg.options.has_timestamps()) {
+        const auto ms = std::chrono::duration_cast<milliseconds>(elapsed()).count();
+        seg.options.set_timestamps({100'000U + static_cast<std::uint32_t>(ms), last_timestamp_});
+    }
+    if (!s.text.empty()) {
+        seg.text = pool.allocate_for(s.text.size());
+        require(static_cast<bool>(seg.text), "the script's own pool is empty");
+        std::ranges::transform(s.text, seg.text.data(),
+                               [](char c) { return static_cast<std::byte>(c); });
+        seg.text.extend(static_cast<std::uint32_t>(s.text.size()));
+    }
+    demux.on_segment(tuple(), seg, now);
+}
+
+void scripted_peer::flush() {
+    for (std::size_t count = 0;; ++count) {
+        require(count < endless, "the stack sends without end");
+        while (!replies_.empty()) {
+            left_.push_back(std::move(replies_.front()));
+            replies_.pop_front();
+        }
+        net::tcp::connection* c = demux.transmitting();
+        if (c == nullptr) return;
+        outgoing out;
+        const bool has_sent = c->poll_segment(out, slot_, now);
+        demux.end_turn(*c, has_sent);
+        if (!has_sent) continue;
+        left_.push_back(take(out, slot_));
+        if (left_.back().options.has_timestamps()) {
+            last_timestamp_ = left_.back().options.timestamps().value;
+        }
+        slot_.clear();
+    }
+}
+
+script_segment scripted_peer::take(const outgoing& out, const net::tx_slot& slot) const {
+    script_segment s = make(out.header.sequence, out.header.acknowledgment, out.header.flags);
+    s.window = out.header.window;
+    s.options = out.options;
+    s.segment_bytes = out.segment_bytes;
+    s.retransmission = out.retransmission;
+    s.at = elapsed();
+    for (const net::slice& part : slot.payload_slices()) {
+        for (const std::byte b : part.bytes()) s.text.push_back(static_cast<char>(b));
+    }
+    return s;
+}
+
+script_segment scripted_peer::sees() {
+    flush();
+    if (left_.empty()) return nothing;
+    script_segment s = std::move(left_.front());
+    left_.pop_front();
+    return s;
+}
+
+std::vector<script_segment> scripted_peer::sees_all() {
+    flush();
+    std::vector<script_segment> all{left_.begin(), left_.end()};
+    left_.clear();
+    return all;
+}
+
+script_segment scripted_peer::sees_last() {
+    const auto all = sees_all();
+    return all.empty() ? nothing : all.back();
+}
+
+void scripted_peer::waits(duration d) {
+    flush();
+    const instant until = now + d;
+    for (std::size_t count = 0; demux.next_timeout() <= until; ++count) {
+        require(count < endless, "the timers fire without end");
+        now = std::max(now, demux.next_timeout());
+        demux.on_timeout(now);
+        flush();
+    }
+    now = until;
+    demux.on_timeout(now);
+    flush();
+}
+
+script_segment scripted_peer::waits_for_segment(duration limit) {
+    flush();
+    const instant until = now + limit;
+    while (left_.empty() && demux.next_timeout() <= until) {
+        now = std::max(now, demux.next_timeout());
+        demux.on_timeout(now);
+        flush();
+    }
+    if (left_.empty()) now = until;
+    return sees();
+}
+
+std::uint32_t scripted_peer::writes(std::string_view text) {
+    return connection->write(std::as_bytes(std::span{text}), now).value();
+}
+
+std::string scripted_peer::reads(std::size_t most) {
+    std::string text(std::min<std::size_t>(most, connection->readable_bytes()), '\0');
+    text.resize(connection->read(std::as_writable_bytes(std::span{text}), now));
+    return text;
+}
+
+void scripted_peer::releases() {
+    held_ = false;
+    std::exchange(connection, nullptr)->release(now);
+}
+
+void scripted_peer::accepts() {
+    require(listener->can_accept(), "nothing to accept");
+    connection = &listener->accept();
+    held_ = true;
+}
+
+void scripted_peer::icmp(net::errc kind, bool is_hard, std::uint32_t quoted_seq) {
+    demux.on_icmp_error(tuple(), kind, is_hard, sequence_number{quoted_seq}, now);
+}
+
+void scripted_peer::send_reply(const reply& r, instant) noexcept {
+    script_segment s = make(r.sequence, r.acknowledgment, r.flags);
+    s.at = elapsed();
+    replies_.push_back(std::move(s));
+}
+
+void scripted_peer::on_transition(const net::transition_event& e) {
+    state_ = e.to;
+    path_.push_back(e.to);
+}
+
+}  // namespace weft::test
