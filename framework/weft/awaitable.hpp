@@ -39,8 +39,9 @@ task<std::remove_cvref_t<await_result_t<Awaitable>>> await_in_task(Awaitable& aw
 /// A task moved through, or a task that awaits `awaitable`, which must outlive it.
 template <class Awaitable>
 auto as_task(Awaitable&& awaitable) {
-    static_assert(!std::is_lvalue_reference_v<Awaitable> || !is_task<std::remove_cvref_t<Awaitable>>,
-                  "a task is awaited once: move it");
+    static_assert(
+        !std::is_lvalue_reference_v<Awaitable> || !is_task<std::remove_cvref_t<Awaitable>>,
+        "a task is awaited once: move it");
     if constexpr (is_task<std::remove_cvref_t<Awaitable>>) {
         return std::remove_cvref_t<Awaitable>{std::move(awaitable)};
     } else {

@@ -3,7 +3,8 @@
 //
 // A frame that was used goes to the list of its class and is handed out again, so a program in its
 // steady state allocates nothing. Sizes above 4 KiB go to operator new. Under AddressSanitizer
-// every frame does, so that a use after free is found. `frame_counters` is for benchmarks and tests.
+// every frame does, so that a use after free is found. `frame_counters` is for benchmarks and
+// tests.
 
 #include <weft/base/poison.hpp>
 

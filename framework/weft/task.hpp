@@ -8,8 +8,8 @@
 //
 // A task is not a thread and does not run by itself: see task_group for that.
 //
-// g++ 12 miscompiles a coroutine that awaits in the condition of an if or a loop and declares no name
-// anywhere in its body: name the result, `const auto read = co_await …; if (!read) …`.
+// g++ 12 miscompiles a coroutine that awaits in the condition of an if or a loop and declares no
+// name anywhere in its body: name the result, `const auto read = co_await …; if (!read) …`.
 
 #include <weft/awaiter.hpp>
 #include <weft/base/operation.hpp>
@@ -147,7 +147,8 @@ private:
 };
 
 /// Starts a task outside of a coroutine, and owns its frame: for whoever implements a way to wait.
-/// A frame that is destroyed while it is suspended takes its operations off everything they wait on.
+/// A frame that is destroyed while it is suspended takes its operations off everything they wait
+/// on.
 template <class T>
 class running_task {
 public:

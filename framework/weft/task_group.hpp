@@ -59,8 +59,8 @@ public:
     void spawn(task<result<void>> body);
 
     /// Completes when no child is left. Throws the exception or returns the error of the child that
-    /// failed first. That a child was `canceled` is no failure if `cancel()` was called. One join at
-    /// a time. A stop request reaches the children, not this wait.
+    /// failed first. That a child was `canceled` is no failure if `cancel()` was called. One join
+    /// at a time. A stop request reaches the children, not this wait.
     [[nodiscard]] awaiter<join_operation> join() noexcept {
         return awaiter<join_operation>{*this};
     }

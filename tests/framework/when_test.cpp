@@ -287,13 +287,31 @@ TEST_CASE("a stop from outside is `canceled`, not `timed_out`") {
     run(program());
 }
 
+/// Is slow to end after it was asked to.
+task<result<void>> ends_slowly() {
+    const result<void> slept = co_await weft::sleep_for(1000h);
+    co_await weft::awaiter<blind_wait>{6400us};
+    co_return slept;
+}
+
+TEST_CASE("a deadline that passes while a stop from outside is under way changes nothing") {
+    auto program = []() -> task<> {
+        auto [index, values] = co_await weft::when_any(weft::with_timeout(3ms, ends_slowly()),
+                                                       weft::sleep_for(1ms));
+        CHECK(std::get<0>(values).error() == weft::errc::canceled);
+        CHECK((co_await weft::with_timeout(3ms, ends_slowly())).error() == weft::errc::timed_out);
+    };
+    run(program());
+}
+
 TEST_CASE("an error of the operation itself passes through") {
     auto program = []() -> task<> {
         auto refused = []() -> task<result<int>> {
             co_await weft::yield();
             co_return std::errc::connection_refused;
         };
-        CHECK((co_await weft::with_timeout(1h, refused())).error() == std::errc::connection_refused);
+        CHECK((co_await weft::with_timeout(1h, refused())).error() ==
+              std::errc::connection_refused);
         auto throws = []() -> task<result<int>> {
             co_await throws_after(1ms, "thrown");
             co_return 1;

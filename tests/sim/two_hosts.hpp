@@ -83,7 +83,8 @@ inline task<> accept_into(tcp_listener& from, tcp_stream& into) {
 }
 
 /// Opens a connection from client to server.
-inline task<> open_pair(two_hosts& on, stream_pair& into, net::tcp::connection_options options = {}) {
+inline task<> open_pair(two_hosts& on, stream_pair& into,
+                        net::tcp::connection_options options = {}) {
     auto listening = on.server.listen(port, {.connection = options});
     REQUIRE(listening.has_value());
     co_await when_all(connect_into(on.client, on.server_at(), into.client, options),
@@ -123,7 +124,8 @@ inline std::optional<net::wire::tcp_header> tcp_header_of(std::span<const std::b
     const std::size_t header_bytes = (std::to_integer<std::size_t>(frame[14]) & 15U) * 4;
     const std::size_t total =
         std::to_integer<std::size_t>(frame[16]) << 8 | std::to_integer<std::size_t>(frame[17]);
-    const auto parsed = net::wire::parse_tcp(frame.subspan(14 + header_bytes, total - header_bytes));
+    const auto parsed =
+        net::wire::parse_tcp(frame.subspan(14 + header_bytes, total - header_bytes));
     if (!parsed) return {};
     return parsed->header;
 }

@@ -31,8 +31,8 @@ timer_wheel::ticks timer_wheel::ticks_not_before(instant time) noexcept {
 }
 
 instant timer_wheel::time_of(ticks at) noexcept {
-    constexpr std::uint64_t last = (offset + std::uint64_t{std::numeric_limits<std::int64_t>::max()})
-                                   / tick_length;
+    constexpr std::uint64_t last =
+        (offset + std::uint64_t{std::numeric_limits<std::int64_t>::max()}) / tick_length;
     if (at > last) return never;
     return instant{duration{static_cast<std::int64_t>(at * tick_length - offset)}};
 }

@@ -28,9 +28,9 @@ struct alignas(64) block {
 
 /// Capacities of a block, in bytes.
 enum class block_size : std::uint32_t {
-    small = 2048,            // a frame of MTU 1500, or a chunk of a small write
-    medium = 16384,          // a jumbo frame, a chunk of a stream
-    large = 65536 + 1024,    // a frame that a device has put together of many (GRO/TSO), and headers
+    small = 2048,          // a frame of MTU 1500, or a chunk of a small write
+    medium = 16384,        // a jumbo frame, a chunk of a stream
+    large = 65536 + 1024,  // a frame that a device has put together of many (GRO/TSO), and headers
 };
 
 /// A counted reference to a range of a block.

@@ -51,7 +51,9 @@ struct tx_slot {
     tx_offload offload;
     std::array<slice, max_payload_slices> payload;
 
-    [[nodiscard]] std::uint32_t frame_bytes() const noexcept { return header_bytes + payload_bytes; }
+    [[nodiscard]] std::uint32_t frame_bytes() const noexcept {
+        return header_bytes + payload_bytes;
+    }
     [[nodiscard]] bool has_room() const noexcept { return payload_count < max_payload_slices; }
     [[nodiscard]] std::span<const slice> payload_slices() const noexcept {
         return std::span{payload}.first(payload_count);

@@ -3,9 +3,9 @@
 // RFC 9293 §3.5 and §3.6 draw them, made from what an observer sees.
 //
 // One ladder may watch both ends (in a simulation) or ours alone (on a real network). In the second
-// case the other end's states are not known: they are inferred by applying `tcp::transitions` to the
-// segments, and printed in parentheses. Memory is bounded: of a long connection the beginning and
-// the end are kept, which is where the states change.
+// case the other end's states are not known: they are inferred by applying `tcp::transitions` to
+// the segments, and printed in parentheses. Memory is bounded: of a long connection the beginning
+// and the end are kept, which is where the states change.
 
 #include <weft/net/observer.hpp>
 
@@ -24,7 +24,8 @@ struct ladder_options {
     std::string_view right_name = "server";
     bool relative_numbers = true;  ///< each side's SYN is 0
     bool ascii = false;            ///< arrows of plain ASCII
-    std::uint32_t longest_run = 8; ///< longer runs of segments without a change are summed up; 0: never
+    /// Longer runs of segments without a change are summed up; 0: never.
+    std::uint32_t longest_run = 8;
     std::uint32_t max_steps = 1024;       ///< kept of one connection
     std::uint32_t max_conversations = 64; ///< the oldest that is over makes room
 };

@@ -77,7 +77,8 @@ private:
     const ladder_options& options_;
     const ladder::conversation& of_;
     std::vector<const step*> steps_;
-    std::vector<std::optional<std::size_t>> partner_;  // of a segment's step: the same at the other end
+    // Of a segment's step: the same at the other end.
+    std::vector<std::optional<std::size_t>> partner_;
     std::vector<tcp::state> state_after_;              // of each step, at its end
     std::size_t kept_first_;
     bool is_watched_[2] = {};

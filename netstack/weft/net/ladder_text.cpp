@@ -127,7 +127,8 @@ std::string ladder_picture::middle_text(const row& r, std::size_t width) const {
 std::string ladder_picture::line_of(const row& r, std::size_t width) const {
     std::string line = right_aligned(time_text(r.at[0]), time_width) + "  " +
                        padded(r.state[0], state_width) + " " + middle_text(r, width) + "  " +
-                       padded(r.state[1], state_width) + right_aligned(time_text(r.at[1]), time_width);
+                       padded(r.state[1], state_width) +
+                       right_aligned(time_text(r.at[1]), time_width);
     line.erase(line.find_last_not_of(' ') + 1);
     return line + "\n";
 }

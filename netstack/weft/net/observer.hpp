@@ -1,5 +1,6 @@
 #pragma once
-// What a stack lets others watch: each transition of a connection and each segment of it, as values.
+// What a stack lets others watch: each transition of a connection and each segment of it, as
+// values.
 //
 // For ladders, traces and tests. A stack without an observer pays one branch. The calls come from
 // inside protocol code: an observer records or prints, and calls nothing of the stack.

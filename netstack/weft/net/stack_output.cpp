@@ -88,7 +88,8 @@ bool stack::poll_reply(tx_slot& slot, instant now) {
     return true;
 }
 
-/// A datagram that no connection sends: cut into fragments if it has to be, queued for its next hop.
+/// A datagram that no connection sends: cut into fragments if it has to be, queued for its next
+/// hop.
 void stack::send_datagram(const wire::ipv4_header& header, wire::bytes_view payload) {
     const auto hop = routes_.lookup(header.destination);
     if (!hop || hop->kind == ip::hop_kind::local) {

@@ -1,6 +1,6 @@
 #pragma once
-// The operation behind host::connect(): opens, waits for ESTABLISHED or the end, hands out a stream.
-// Its contract is in host.hpp.
+// The operation behind host::connect(): opens, waits for ESTABLISHED or the end, hands out a
+// stream. Its contract is in host.hpp.
 
 #include <weft/base/operation.hpp>
 #include <weft/base/result.hpp>

@@ -23,10 +23,10 @@ tcp::hash_secret random_secret() {
 /// Locally administered, not a group, and as hard to guess as the secret it is derived from.
 mac_address made_up_address(const tcp::hash_secret& secret) {
     const std::uint64_t bits = tcp::keyed_hash(secret, {0x6d6163});  // "mac"
-    return mac_address{{0x02, static_cast<std::uint8_t>(bits >> 8),
-                        static_cast<std::uint8_t>(bits >> 16), static_cast<std::uint8_t>(bits >> 24),
-                        static_cast<std::uint8_t>(bits >> 32),
-                        static_cast<std::uint8_t>(bits >> 40)}};
+    return mac_address{
+        {0x02, static_cast<std::uint8_t>(bits >> 8), static_cast<std::uint8_t>(bits >> 16),
+         static_cast<std::uint8_t>(bits >> 24), static_cast<std::uint8_t>(bits >> 32),
+         static_cast<std::uint8_t>(bits >> 40)}};
 }
 
 stack_options stack_options_of(const host_options& options, const device& underneath) {

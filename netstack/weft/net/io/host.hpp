@@ -1,6 +1,6 @@
 #pragma once
-// A host: one protocol stack on one device and one loop. The only place where the sans-IO core meets
-// coroutines, timers and frames.
+// A host: one protocol stack on one device and one loop. The only place where the sans-IO core
+// meets coroutines, timers and frames.
 //
 // Input (frames, the stack's timer, calls of streams) goes into the stack at once and marks the
 // host; at its fixed points of the turn the host posts the operations whose event came (`deliver`)

@@ -1,6 +1,6 @@
 #pragma once
-// Pseudo-random numbers that a seed reproduces on every platform and standard library: for simulated
-// links and tests. SplitMix64 (Steele, Lea and Flood, 2014). Not for secrets.
+// Pseudo-random numbers that a seed reproduces on every platform and standard library: for
+// simulated links and tests. SplitMix64 (Steele, Lea and Flood, 2014). Not for secrets.
 
 #include <weft/base/instant.hpp>
 

@@ -2,12 +2,12 @@
 // A TCP connection in a program's hands: bytes in order both ways, and awaitables that are the
 // phases of the protocol (RFC 9293 §3.10).
 //
-// A move-only handle. Everything happens on the host's loop: a coroutine that awaits here is resumed
-// from that loop's run queue, never inside protocol code. At most one operation of a kind waits at a
-// time (a read, a write, a shutdown, a closed, a reached, side by side); a second one asserts in a
-// debug build and completes with `errc::busy` otherwise. A buffer that is passed belongs to the
-// caller and has to stay until the operation completes. The stream may be moved while operations
-// wait, and must not be destroyed then. It must not outlive its host.
+// A move-only handle. Everything happens on the host's loop: a coroutine that awaits here is
+// resumed from that loop's run queue, never inside protocol code. At most one operation of a kind
+// waits at a time (a read, a write, a shutdown, a closed, a reached, side by side); a second one
+// asserts in a debug build and completes with `errc::busy` otherwise. A buffer that is passed
+// belongs to the caller and has to stay until the operation completes. The stream may be moved
+// while operations wait, and must not be destroyed then. It must not outlive its host.
 //
 // Every operation completes with `weft::errc::canceled` when its coroutine is asked to stop before
 // it had finished. Errors that end a connection stay: each later call reports them again
@@ -103,10 +103,10 @@ public:
 
     /// Closes our direction: sends a FIN after every byte already written (RFC 9293 §3.10.4).
     ///
-    /// Completes when the peer has acknowledged the FIN, in whatever state that finds us (FIN-WAIT-1
-    /// → FIN-WAIT-2, CLOSING → TIME-WAIT, LAST-ACK → CLOSED). Reading stays possible until the peer
-    /// closes too; a read may wait beside it. Cancelling leaves the FIN queued. Errors:
-    /// `errc::closing` when called before.
+    /// Completes when the peer has acknowledged the FIN, in whatever state that finds us
+    /// (FIN-WAIT-1 → FIN-WAIT-2, CLOSING → TIME-WAIT, LAST-ACK → CLOSED). Reading stays possible
+    /// until the peer closes too; a read may wait beside it. Cancelling leaves the FIN queued.
+    /// Errors: `errc::closing` when called before.
     [[nodiscard]] awaiter<shutdown_operation> shutdown() noexcept {
         return awaiter<shutdown_operation>{host_, connection_};
     }
