@@ -7,6 +7,7 @@
 
 #include <weft/http/status.hpp>
 
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
@@ -45,6 +46,12 @@ public:
     /// The empty line.
     head_writer& end() noexcept { return line(); }
 
+    /// A decimal number as it is.
+    head_writer& put(std::uint64_t number) noexcept {
+        std::array<char, 20> digits{};
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+        return put(std::string_view{digits.data(), static_cast<std::size_t>(end - digits.data())});
+    }
     /// Text as it is, a body behind the head for instance.
     head_writer& put(std::string_view text) noexcept {
         if (text.size() > into_.size() - used_) {
@@ -63,12 +70,6 @@ public:
 
 private:
     head_writer& line() noexcept { return put("\r\n"); }
-    head_writer& put(std::uint64_t number) noexcept {
-        char digits[20];
-        const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-        return put(std::string_view{digits, static_cast<std::size_t>(end - digits)});
-    }
-
     std::span<char> into_;
     std::size_t used_ = 0;
     bool fits_ = true;

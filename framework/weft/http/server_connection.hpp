@@ -1,5 +1,5 @@
 #pragma once
-// A server's side of one HTTP/1.x connection over any stream (`readable`, `read_some`, `write_all`,
+// A server's side of one HTTP/1.x connection over any stream (`read_some`, `write_all`,
 // `shutdown`): receives one request after the other and sends what the program answers.
 //
 // Every wait has a deadline and memory is the caller's buffer, so a peer that says nothing, speaks
@@ -31,7 +31,6 @@ namespace weft::http {
 
 struct server_limits {
     duration head_timeout = std::chrono::seconds{10};   ///< from a request's first byte to its last
-    duration idle_timeout = std::chrono::seconds{30};   ///< between requests
     duration body_timeout = std::chrono::seconds{30};   ///< for a body that is skipped
     duration write_timeout = std::chrono::seconds{30};  ///< for one piece of a response
     std::size_t max_target_bytes = 2048;
@@ -55,15 +54,6 @@ public:
     server_connection(const server_connection&) = delete;
     server_connection& operator=(const server_connection&) = delete;
 
-    /// Waits for the first byte of a request, and for no longer than the idle timeout. False: none
-    /// will come. Needs no buffer while it waits.
-    task<bool> wait_for_request() {
-        if (!input_.unread().empty()) co_return true;
-        const duration limit = served_ == 0 ? limits_.head_timeout : limits_.idle_timeout;
-        const result<void> came = co_await with_timeout(limit, stream_.readable());
-        co_return came.has_value();
-    }
-
     /// Reads the next request's head. The previous request's views are void.
     task<reception> receive() {
         input_.compact();
@@ -80,7 +70,6 @@ public:
             if (!got || *got == 0) co_return reception::ended;
             input_.add(*got);
         }
-        ++served_;
         head_end_ = input_.position();
         if (parser_->target().size() > limits_.max_target_bytes) {
             co_return refuse(status::uri_too_long);
@@ -111,29 +100,32 @@ public:
     }
 
     /// Reads the rest of the request's body and drops it, so that the next request can follow.
-    /// False: it was too large, too slow or malformed, and the connection is to be closed.
-    task<bool> skip_body() {
+    /// `request` says that it can.
+    task<reception> skip_body() {
         const scheduler& on = co_await current_scheduler();
         const instant deadline = saturating_add(on.now(), limits_.body_timeout);
         while (!parser_->is_complete()) {
             if (feed_some()) continue;
-            if (parser_->problem() != parse_problem::none) co_return false;
+            if (const parse_problem found = parser_->problem(); found != parse_problem::none) {
+                co_return refuse(status_of(found));
+            }
             input_.compact(head_end_);
-            if (input_.room().empty()) co_return false;
+            if (input_.room().empty()) co_return refuse(status::bad_request);
             const result<std::size_t> got =
                 co_await with_deadline(deadline, stream_.read_some(input_.room()));
-            if (!got || *got == 0) co_return false;
+            if (got.error() == weft::errc::timed_out) co_return refuse(status::request_timeout);
+            if (!got || *got == 0) co_return reception::ended;
             input_.add(*got);
         }
-        co_return true;
+        co_return reception::request;
     }
 
     /// Sends a piece of a response. Errors: `timed_out` when the peer does not read, or the
     /// stream's.
-    [[nodiscard]] auto send(std::span<const std::byte> bytes) {
-        return as_task_with_timeout(bytes);
+    task<result<void>> send(std::span<const std::byte> bytes) {
+        co_return co_await with_timeout(limits_.write_timeout, stream_.write_all(bytes));
     }
-    [[nodiscard]] auto send(std::string_view text) { return send(std::as_bytes(std::span{text})); }
+    task<result<void>> send(std::string_view text) { return send(std::as_bytes(std::span{text})); }
 
     /// Closes so that the last response arrives: our FIN, then what the peer still sends is read
     /// and dropped, a bounded amount for a bounded time. A close with unread bytes would be a
@@ -155,10 +147,6 @@ public:
     }
 
 private:
-    task<result<void>> as_task_with_timeout(std::span<const std::byte> bytes) {
-        co_return co_await with_timeout(limits_.write_timeout, stream_.write_all(bytes));
-    }
-
     /// Nothing of a request has come but, at most, line ends.
     [[nodiscard]] bool is_silent() const noexcept {
         return !parser_->is_started() && input_.unread().empty();
@@ -221,7 +209,6 @@ private:
     std::optional<request_parser> parser_;
     std::optional<status> refusal_;
     std::size_t head_end_ = 0;
-    std::uint64_t served_ = 0;
 };
 
 }  // namespace weft::http

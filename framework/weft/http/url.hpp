@@ -1,7 +1,7 @@
 #pragma once
-// http URLs of a client (RFC 3986, RFC 9110 §4.2): parsed strictly, and references resolved against
-// them for redirects. Not a general URI library: scheme http, host and port, path and query; user
-// information is refused (RFC 9110 §4.2.4), a fragment is dropped.
+// http URLs of a client (RFC 3986, RFC 9110 §4.2): parsed strictly, and references resolved
+// against them for redirects. Not a general URI library: scheme http, host and port, path and
+// query; user information is refused (RFC 9110 §4.2.4), a fragment is dropped.
 
 #include <cstdint>
 #include <optional>

@@ -1,0 +1,163 @@
+// Serves a folder over HTTP/1.1, on Weft's own TCP.
+//
+//     http_server --tap weft0 --address 10.0.0.2/24 --port 80 public/
+//
+// What happens on a connection is in serve.hpp, what is answered in answer.cpp. Ctrl-C closes the
+// connections in order.
+
+#include "common/command_line.hpp"
+#include "common/network.hpp"
+#include "http_server/serve.hpp"
+#include "http_server/site.hpp"
+
+#include <weft/run.hpp>
+#include <weft/sync/event.hpp>
+#include <weft/task_group.hpp>
+
+#include <cstdio>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using examples::network;
+
+struct settings {
+    settings() = default;
+
+    examples::network_options network;
+    std::uint16_t port = 80;
+    std::string folder;
+    std::vector<std::string> redirects;
+    std::uint32_t max_connections = 4096;
+    std::uint32_t backlog = 1024;
+    double header_seconds = 10;
+    double idle_seconds = 30;
+    double write_seconds = 30;
+    std::uint64_t max_body_bytes = 1 << 20;
+};
+
+weft::duration seconds(double count) {
+    return std::chrono::duration_cast<weft::duration>(std::chrono::duration<double>{count});
+}
+
+/// FROM=TO, where FROM is a path; empty when the text is good.
+std::string check_redirect(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (text.starts_with('/') && equals != std::string::npos && equals + 1 < text.size() &&
+        text.find_first_of("\r\n") == std::string::npos) {
+        return {};
+    }
+    return "'" + text + "' is not FROM=TO with a FROM that begins with a slash";
+}
+
+std::map<std::string, std::string, std::less<>> redirects_of(const settings& options) {
+    std::map<std::string, std::string, std::less<>> made;
+    for (const std::string& text : options.redirects) {
+        const std::size_t equals = text.find('=');
+        made.insert_or_assign(text.substr(1, equals - 1), text.substr(equals + 1));
+    }
+    return made;
+}
+
+/// What the connections share. Outlives them.
+struct service {
+    service(weft::file folder, const settings& asked)
+        : options{asked},
+          pages{std::move(folder), redirects_of(asked)},
+          memory{asked.max_connections} {
+        limits.idle_timeout = seconds(asked.idle_seconds);
+        limits.exchange.head_timeout = seconds(asked.header_seconds);
+        limits.exchange.body_timeout = seconds(asked.idle_seconds);
+        limits.exchange.write_timeout = seconds(asked.write_seconds);
+        limits.exchange.max_body_bytes = asked.max_body_bytes;
+    }
+
+    const settings& options;
+    examples::site pages;
+    examples::exchange_pool memory;
+    examples::serve_limits limits;
+    weft::event has_room{true};
+    std::uint32_t open = 0;
+};
+
+template <class Stream>
+weft::task<void> serve(Stream peer, service& shared) {
+    ++shared.open;
+    if (shared.open >= shared.options.max_connections) shared.has_room.reset();
+    co_await examples::serve_connection(std::move(peer), shared.pages, shared.memory,
+                                        shared.limits);
+    --shared.open;
+    shared.has_room.set();
+}
+
+weft::task<void> accept_all(weft::task_group& group, network& on, weft::net::tcp_listener& listener,
+                            service& shared) {
+    group.spawn(on.print_counters_on_signal());
+    for (;;) {
+        if (!co_await shared.has_room.wait()) break;
+        weft::result<weft::net::tcp_stream> peer = co_await listener.accept();
+        if (!peer) break;
+        group.spawn(serve(std::move(*peer), shared));
+    }
+}
+
+weft::task<int> serve_folder(weft::io_context& io, const settings& options) {
+    weft::result<weft::file> folder = co_await examples::site::open_folder(options.folder);
+    if (!folder) throw examples::cannot_start{options.folder + ": " + folder.error().message()};
+    network on{io, options.network};
+    {
+        service shared{std::move(*folder), options};
+        weft::net::tcp_listener listener =
+            on.listen(options.port, {.backlog = options.backlog,
+                                     .connection = {.no_delay = true,
+                                                    .send_buffer_bytes = 256 * 1024,
+                                                    .receive_buffer_bytes = 256 * 1024}});
+        std::fprintf(stderr, "serving %s at http://%s/\n", options.folder.c_str(),
+                     weft::net::endpoint{on.host().address(), options.port}.to_string().c_str());
+        (void)co_await weft::with_task_group(
+            [](weft::task_group& group, network* network, weft::net::tcp_listener* from,
+               service* with) { return accept_all(group, *network, *from, *with); },
+            &on, &listener, &shared);
+    }
+    co_await on.stop();
+    co_return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    settings options;
+    CLI::App app{"Serves a folder over HTTP on Weft's own TCP, on a TAP.", "http_server"};
+    app.add_option("folder", options.folder, "what to serve")->required()->type_name("FOLDER");
+    examples::add_network_options(app, options.network);
+    app.add_option("--port", options.port, "the port to listen on")->capture_default_str();
+    app.add_option("--redirect", options.redirects, "answer the path FROM with 302 and Location TO")
+        ->type_name("FROM=TO")
+        ->check(check_redirect)
+        ->take_all();
+    app.add_option("--max-connections", options.max_connections, "more wait to be accepted")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000000));
+    app.add_option("--backlog", options.backlog, "connections that may wait to be accepted")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--header-timeout", options.header_seconds, "seconds for a request to come")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--idle-timeout", options.idle_seconds, "seconds between requests")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--write-timeout", options.write_seconds,
+                   "seconds for a peer to make room for the next piece of a response")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--max-body", options.max_body_bytes, "bytes of a request's body")
+        ->capture_default_str();
+    if (const auto status = examples::parse_command_line(app, argc, argv)) return *status;
+    return examples::run_program("http_server", [&options] {
+        return weft::run([&options](weft::io_context& io) { return serve_folder(io, options); });
+    });
+}
