@@ -159,10 +159,11 @@ TEST_CASE("waiters on a list are posted first come first served, a stopped one l
 
 TEST_CASE("an operation waits again after reset") {
     run_queue queue;
+    stop_source stop;
     operation* slot = nullptr;
     probe waiting;
     for (int round = 1; round <= 3; ++round) {
-        waiting.wait_in(slot, queue);
+        waiting.wait_in(slot, queue, stop.token());
         slot->post();
         queue.run(10);
         CHECK(waiting.completed == round);

@@ -177,6 +177,28 @@ TEST_CASE("participants settle in the order they were marked; a destroyed one is
     CHECK(log == std::vector<std::string>{"b delivers", "a delivers", "b settles", "a settles"});
 }
 
+TEST_CASE("a participant whose turn ran out of budget settles, and delivers in the next turn") {
+    scheduler loop{simulated};
+    std::vector<std::string> log;
+    participant host{loop, "host", log};
+    auto busy = [](participant& its_host) -> task<> {
+        its_host.loop.settle_later(its_host);
+        for (int i = 0; i < 1500; ++i) co_await weft::yield();
+    };
+    loop.run_until_done(busy(host));
+    loop.run();
+    REQUIRE(log.size() == 2);  // delivered before the busy one used up the first turn
+    log.clear();
+    auto busy_first = [](participant& its_host) -> task<> {
+        for (int i = 0; i < 10; ++i) co_await weft::yield();
+        its_host.loop.settle_later(its_host);
+        for (int i = 0; i < 1500; ++i) co_await weft::yield();
+    };
+    loop.run_until_done(busy_first(host));
+    loop.run();
+    CHECK(log == std::vector<std::string>{"host settles", "host delivers", "host settles"});
+}
+
 task<> yields_for_ever(bool& stop) {
     while (!stop) co_await weft::yield();
 }

@@ -149,6 +149,24 @@ TEST_CASE("a stop of the parent reaches children and grandchildren; join waits f
     CHECK(loop.now() < weft::instant{1s});
 }
 
+TEST_CASE("a join under a token that has stopped still waits for the children") {
+    scheduler loop{scheduler::clock::virtual_time};
+    weft::stop_source stop;
+    stop.request_stop();
+    auto slow_to_end = [](int& ended) -> task<> {
+        for (int i = 0; i < 10; ++i) co_await weft::yield();
+        ++ended;
+    };
+    auto program = [](task<> (*child)(int&)) -> task<int> {
+        int ended = 0;
+        task_group group{co_await weft::current_environment()};
+        group.spawn(child(ended));
+        CHECK((co_await group.join()).has_value());
+        co_return ended;
+    };
+    CHECK(loop.run_until_done(program(slow_to_end), stop.token()) == 1);
+}
+
 task<> tiny(int& sum) {
     ++sum;
     co_return;

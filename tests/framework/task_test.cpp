@@ -141,13 +141,15 @@ struct throws_when_destroyed {
     ~throws_when_destroyed() noexcept(false) { throw std::runtime_error{"late"}; }
 };
 
-task<std::string> returns_and_throws() {
+task<std::shared_ptr<int>> returns_and_throws(const std::shared_ptr<int>& value) {
     const throws_when_destroyed local;
-    co_return std::string(100, 'x');
+    co_return value;
 }
 
 TEST_CASE("a local that throws after the value was returned replaces it") {
-    CHECK_THROWS_WITH_AS(run(returns_and_throws()), "late", std::runtime_error);
+    const auto value = std::make_shared<int>(1);
+    CHECK_THROWS_WITH_AS((void)run(returns_and_throws(value)), "late", std::runtime_error);
+    CHECK(value.use_count() == 1);
 }
 
 /// As options are written: an aggregate without anything to destroy.
