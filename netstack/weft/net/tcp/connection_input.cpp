@@ -208,6 +208,10 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
     }
     if (is_acceptable) {
         heard_at_ = now;
+        if (keepalive_probes_sent_ != 0) {  // answered: the peer is there, the silence begins anew
+            keepalive_probes_sent_ = 0;
+            restart_keepalive(now);
+        }
         return verdict::pass;
     }
 
