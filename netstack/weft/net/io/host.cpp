@@ -96,6 +96,7 @@ void host::deliver(instant) noexcept {
 
 void host::settle(instant now) noexcept {
     emit_frames(now);
+    deliver(now);  // a connection whose next hop does not answer ends when it wants to send
     scheduler_.timers().arm(timer_, stack_.next_timeout());
     if (draining_ != nullptr) {
         static_cast<drain_operation&>(*draining_).on_settled(is_drained(), now);
