@@ -24,7 +24,8 @@ inline void check_golden(const std::string& path, const std::string& text) {
     std::ifstream in{file, std::ios::binary};
     REQUIRE_MESSAGE(in.is_open(), file.string() << " is missing: set WEFT_REWRITE_GOLDEN=1");
     const std::string golden{std::istreambuf_iterator<char>{in}, {}};
-    CHECK_MESSAGE(text == golden, path << " differs (WEFT_REWRITE_GOLDEN=1 rewrites it)");
+    const bool is_same = text == golden;
+    CHECK_MESSAGE(is_same, path << " differs (WEFT_REWRITE_GOLDEN=1 rewrites it)");
 }
 
 }  // namespace weft::sim::test

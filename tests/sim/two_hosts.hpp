@@ -54,12 +54,30 @@ struct two_hosts {
     [[nodiscard]] net::endpoint server_at(std::uint16_t at_port = port) const {
         return {server.address(), at_port};
     }
+    /// Both ends know each other's link address from now on, whatever the wire does to ARP.
+    void get_acquainted() {
+        net::memory_device& a = world.device_of(client);
+        net::memory_device& b = world.device_of(server);
+        const net::link_options was[] = {a.link(), b.link()};
+        a.set_link({});
+        b.set_link({});
+        world.run(refused_connect(*this));
+        a.set_link(was[0]);
+        b.set_link(was[1]);
+    }
+
     /// Lets TIME-WAIT and whatever else is left pass.
     void settle() { world.run_for(10min); }
 
     sim::world world;
     net::host& client;
     net::host& server;
+
+private:
+    static task<> refused_connect(two_hosts& on) {
+        auto none = co_await on.client.connect(on.server_at(9));
+        REQUIRE(none.error() == std::errc::connection_refused);
+    }
 };
 
 /// Both ends of an established connection.
