@@ -61,9 +61,7 @@ public:
     /// Completes when no child is left. Throws the exception or returns the error of the child that
     /// failed first. That a child was `canceled` is no failure if `cancel()` was called. One join
     /// at a time. A stop request reaches the children, not this wait.
-    [[nodiscard]] awaiter<join_operation> join() noexcept {
-        return awaiter<join_operation>{*this};
-    }
+    [[nodiscard]] awaiter<join_operation> join() noexcept { return awaiter<join_operation>{*this}; }
 
     /// Asks all children to stop, those spawned later too.
     void cancel() noexcept;

@@ -60,8 +60,7 @@ void timer_wheel::place(timer_node& node) noexcept {
     }
     const auto highest_bit = static_cast<unsigned>(std::bit_width(at ^ current_)) - 1;
     const unsigned index = highest_bit / bits_per_level;
-    const auto slot =
-        static_cast<unsigned>(at >> (index * bits_per_level)) & (slots_per_level - 1);
+    const auto slot = static_cast<unsigned>(at >> (index * bits_per_level)) & (slots_per_level - 1);
     levels_[index].slots[slot].push_back(node);
     levels_[index].occupied |= std::uint64_t{1} << slot;
 }

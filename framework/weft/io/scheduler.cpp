@@ -10,8 +10,8 @@ namespace weft {
 namespace {
 
 instant steady_now() noexcept {
-    return instant{std::chrono::duration_cast<duration>(
-        std::chrono::steady_clock::now().time_since_epoch())};
+    return instant{
+        std::chrono::duration_cast<duration>(std::chrono::steady_clock::now().time_since_epoch())};
 }
 
 }  // namespace
@@ -70,7 +70,8 @@ bool scheduler::step() noexcept {
 }
 
 void scheduler::run() noexcept {
-    while (step()) {}
+    while (step()) {
+    }
 }
 
 void scheduler::run_until(instant end) noexcept {
@@ -82,10 +83,12 @@ void scheduler::run_until(instant end) noexcept {
 }
 
 void scheduler::step_until(const bool& done, stop_source& stop) {
-    while (!done && step()) {}
+    while (!done && step()) {
+    }
     if (done) return;
     stop.request_stop();
-    while (!done && step()) {}
+    while (!done && step()) {
+    }
     throw std::logic_error{"the main task waits for something that cannot happen any more"};
 }
 
@@ -95,9 +98,8 @@ void scheduler::wait(instant until) noexcept {
         return;
     }
     if (until <= now_) return;
-    std::this_thread::sleep_until(
-        std::chrono::steady_clock::time_point{std::chrono::duration_cast<
-            std::chrono::steady_clock::duration>(until.time_since_epoch())});
+    std::this_thread::sleep_until(std::chrono::steady_clock::time_point{
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(until.time_since_epoch())});
 }
 
 void scheduler::refresh() noexcept {

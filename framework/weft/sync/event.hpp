@@ -55,9 +55,7 @@ public:
 
     /// Completes with success when the event is set, at once if it is; with `errc::canceled` when
     /// asked to stop before. Any number may wait.
-    [[nodiscard]] awaiter<wait_operation> wait() noexcept {
-        return awaiter<wait_operation>{*this};
-    }
+    [[nodiscard]] awaiter<wait_operation> wait() noexcept { return awaiter<wait_operation>{*this}; }
 
 private:
     intrusive_list<operation> waiters_;
