@@ -192,7 +192,9 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
     const auto in_window = [&](sequence_number s) { return s - rcv_.nxt < wnd; };
     bool is_acceptable = false;
     if (len == 0) {
-        is_acceptable = seg.seq - rcv_.nxt <= wnd;
+        // Of a RST the edge itself is outside (RFC 5961 §3), unless the window is closed (MUST-66).
+        const bool may_be_edge = wnd == 0 || !seg.has(tcp_flags::rst);
+        is_acceptable = seg.seq - rcv_.nxt < wnd + (may_be_edge ? 1U : 0U);
     } else if (wnd == 0) {
         // "Special allowance should be made to accept valid ACKs, URGs, and RSTs" (MUST-66): the
         // text is not taken, the rest is. A bare FIN needs no buffer.
