@@ -132,8 +132,9 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
 /// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7).
 bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept {
     if (count >= mss_) return true;
-    if (count == unsent && (snd_.nxt == snd_.una || no_delay_ || fin_pending_)) return true;
-    return count >= snd_.max_wnd / 2;
+    // Nagle's condition stands in both of the RFC's remaining cases (§3.8.6.2.1, in brackets).
+    if (snd_.nxt != snd_.una && !no_delay_ && !fin_pending_) return false;
+    return count == unsent || count >= snd_.max_wnd / 2;
 }
 
 /// Describes a segment of text from `from` on: new, or sent before. The FIN goes with the last
