@@ -68,7 +68,7 @@ weft::task<weft::result<void>> echo(Stream& peer, service& shared, buffer& bytes
                                                       peer.write_all(std::span{bytes}.first(*got)));
         if (!sent) co_return sent.error();
     }
-    co_return co_await peer.shutdown();
+    co_return co_await weft::with_timeout(shared.patience(), peer.shutdown());
 }
 
 /// Reads to the end; with `hash`, answers with count and CRC-32 of what it read.
@@ -92,7 +92,7 @@ weft::task<weft::result<void>> discard(Stream& peer, service& shared, buffer& by
             co_await weft::with_timeout(shared.patience(), peer.write_all(std::as_bytes(text)));
         if (!sent) co_return sent.error();
     }
-    co_return co_await peer.shutdown();
+    co_return co_await weft::with_timeout(shared.patience(), peer.shutdown());
 }
 
 /// Sends the pattern, `--bytes` of it or until the peer goes; then waits for the peer to close.
@@ -106,7 +106,7 @@ weft::task<weft::result<void>> generate(Stream& peer, service& shared, buffer& b
         if (!taken) co_return taken.error();
         sent += piece.size();
     }
-    const auto closed = co_await peer.shutdown();
+    const auto closed = co_await weft::with_timeout(shared.patience(), peer.shutdown());
     if (!closed) co_return closed.error();
     for (;;) {
         const auto got = co_await weft::with_timeout(shared.patience(), peer.read_some(bytes));
@@ -133,17 +133,15 @@ template <class Stream>
 weft::task<void> serve(Stream peer, service& shared) {
     ++shared.open;
     if (shared.open >= shared.options.max_connections) shared.has_room.reset();
-    {
-        // A peer that says nothing costs no buffer.
-        weft::result<void> outcome =
-            co_await weft::with_timeout(shared.patience(), peer.readable());
-        if (shared.options.what == mode::chargen) outcome = weft::result<void>{};
-        if (outcome) {
-            const auto bytes = std::make_unique<buffer>();
-            outcome = co_await talk(peer, shared, *bytes);
-        }
-        if (outcome.error() == weft::errc::timed_out) peer.abort();
+    weft::result<void> outcome;
+    if (shared.options.what != mode::chargen) {  // a peer that says nothing costs no buffer
+        outcome = co_await weft::with_timeout(shared.patience(), peer.readable());
     }
+    if (outcome) {
+        const auto bytes = std::make_unique<buffer>();
+        outcome = co_await talk(peer, shared, *bytes);
+    }
+    if (outcome.error() == weft::errc::timed_out) peer.abort();
     --shared.open;
     shared.has_room.set();
 }

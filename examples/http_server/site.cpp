@@ -27,6 +27,7 @@ kind kind_of(std::error_code error) noexcept {
     }
     if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted ||
         error == std::errc::cross_device_link ||  // it leads out of the folder
+        error == std::errc::timed_out ||          // it is no file
         error == std::errc::too_many_symbolic_link_levels) {
         return kind::forbidden;
     }
