@@ -62,8 +62,8 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
         r.gets(0, 10);
         r.gets(10, 30);
         CHECK(r.buffer.size() == 30);
-        CHECK(r.reads(5) == stream_text(5));
-        CHECK(r.reads() == stream_text(25, 5));
+        CHECK((r.reads(5) == stream_text(5)));
+        CHECK((r.reads() == stream_text(25, 5)));
         CHECK(r.buffer.empty());
         CHECK(r.pool.bytes_out() == 0);
     }
@@ -77,7 +77,7 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
         r.gets(0, 10);
         CHECK(r.next == 30);
         CHECK_FALSE(r.buffer.has_gap());
-        CHECK(r.reads() == stream_text(30));
+        CHECK((r.reads() == stream_text(30)));
     }
 
     TEST_CASE("a filler that covers what is held takes its place") {
@@ -86,7 +86,7 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
         r.gets(30, 40);
         r.gets(0, 35);
         CHECK(r.next == 40);
-        CHECK(r.reads() == stream_text(40));
+        CHECK((r.reads() == stream_text(40)));
     }
 
     TEST_CASE("what came first stays: a second copy of held bytes cannot change them") {
@@ -120,7 +120,7 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
         CHECK(r.next == 3);
         r.gets(3, 6000);
         CHECK(r.next == 6000);
-        CHECK(r.reads() == stream_text(6000));
+        CHECK((r.reads() == stream_text(6000)));
     }
 
     TEST_CASE("what is held does not pin the large block it came in") {
@@ -137,7 +137,7 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
         r.buffer.compact(r.pool);
         CHECK_FALSE(r.buffer.wants_compaction());
         CHECK(r.pool.bytes_out() == 2048);
-        CHECK(r.reads() == stream_text(640));
+        CHECK((r.reads() == stream_text(640)));
     }
 
     TEST_CASE("a frame that fills its block is not copied") {
@@ -153,7 +153,7 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
         r.gets(0, 10, block_size::large);
         block_pool empty{0};
         r.buffer.compact(empty);
-        CHECK(r.reads() == stream_text(10));
+        CHECK((r.reads() == stream_text(10)));
     }
 
     TEST_CASE("any order of overlapping pieces, reads and compactions gives the stream, once and in "
