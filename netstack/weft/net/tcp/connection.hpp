@@ -238,6 +238,7 @@ private:
     void restart_keepalive(instant now) noexcept;
     void enter_time_wait(instant now) noexcept;
     void start_orphan_limit(instant now) noexcept;
+    [[nodiscard]] instant give_up_at() const noexcept;
     [[nodiscard]] bool is_given_up(instant now) const noexcept;
 
     // Hot: what an in-order segment and its answer touch.

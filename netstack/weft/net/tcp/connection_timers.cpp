@@ -35,15 +35,16 @@ void connection::on_timer(instant now) {
 
 void connection::restart_retransmission_timer(instant now) noexcept {
     retransmit_at_ = now + rto_.timeout(settings());
+    // R2 does not wait for the end of the last back-off. A closed window has no R2 to be exact about.
+    const instant end = give_up_at();
+    const bool waits_for_window = in_flight_.empty() || (snd_.wnd == 0 && syn_acked_);
+    if (!waits_for_window && now < end) retransmit_at_ = std::min(retransmit_at_, end);
     arm();
 }
 
-bool connection::is_given_up(instant now) const noexcept {
+/// When R2 is reached (RFC 9293 §3.8.3), if nothing is heard until then.
+instant connection::give_up_at() const noexcept {
     const bool is_syn = is_one_of(state_, state::syn_sent, state::syn_received);
-    if (state_ == state::syn_received && passive_ &&
-        rto_.backoffs() >= most_syn_ack_retransmissions) {
-        return true;
-    }
     const duration limit = user_timeout_ms_ != 0 ? std::chrono::milliseconds{user_timeout_ms_}
                            : is_syn              ? default_syn_timeout
                                                  : default_user_timeout;
@@ -55,7 +56,15 @@ bool connection::is_given_up(instant now) const noexcept {
         // Against a closed window there is no limit while the peer answers (MUST-37, SHLD-17).
         since = std::max(since, heard_at_);
     }
-    return now - since >= limit;
+    return since + limit;
+}
+
+bool connection::is_given_up(instant now) const noexcept {
+    if (state_ == state::syn_received && passive_ &&
+        rto_.backoffs() >= most_syn_ack_retransmissions) {
+        return true;
+    }
+    return now >= give_up_at();
 }
 
 void connection::on_retransmission_timeout(instant now) {
