@@ -1,11 +1,11 @@
 #pragma once
 // One connection of ours against a peer that a test plays by hand.
 //
-// A real tcp::demux over a network that only records, on virtual time. The script speaks of segments
-// with plain sequence numbers: the start of time is chosen so that our ISS is what the test asked
-// for. `sends()` hands a segment in, `sees()` takes the next one out, `waits()` lets time pass and
-// keeps what left meanwhile, each with its time. `in_state()` drives a connection into any of the
-// eleven states by legal segments and calls.
+// A real tcp::demux over a network that only records, on virtual time. The script speaks of
+// segments with plain sequence numbers: the start of time is chosen so that our ISS is what the
+// test asked for. `sends()` hands a segment in, `sees()` takes the next one out, `waits()` lets
+// time pass and keeps what left meanwhile, each with its time. `in_state()` drives a connection
+// into any of the eleven states by legal segments and calls.
 
 #include <weft/net/tcp/demux.hpp>
 
@@ -21,7 +21,8 @@ namespace weft::test {
 
 using net::wire::tcp_flags;
 
-/// A segment to send, or one that was seen. Compared by SEG.SEQ, SEG.ACK, control bits but PSH, text.
+/// A segment to send, or one that was seen. Compared by SEG.SEQ, SEG.ACK, control bits but PSH,
+/// text.
 struct script_segment {
     std::uint32_t seq = 0;
     std::uint32_t ack = 0;

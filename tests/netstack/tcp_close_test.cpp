@@ -286,8 +286,9 @@ TEST_SUITE("netstack.tcp.close.reopen") {
         CHECK(peer.state() == state::syn_received);
     }
 
-    TEST_CASE("the new connection's ISN lies beyond the old one's last number, however much it sent "
-              "[MAY-2]") {
+    TEST_CASE(
+        "the new connection's ISN lies beyond the old one's last number, however much it sent "
+        "[MAY-2]") {
         // 1 MB in a moment: far more than the ISN clock moves.
         script_options o{.passive = true};
         scripted_peer peer = in_state(state::established, o);

@@ -29,7 +29,8 @@ TEST_SUITE("netstack.tcp.keyed_hash") {
               0x3f2a'cc7f'57c2'9bdb);
     }
 
-    TEST_CASE("the hash of a tuple depends on the secret, on each part and on the purpose [SHLD-1]") {
+    TEST_CASE(
+        "the hash of a tuple depends on the secret, on each part and on the purpose [SHLD-1]") {
         std::set<std::uint64_t> seen;
         const four_tuple base = tuple_of(1000);
         seen.insert(keyed_hash(published, base, 1));

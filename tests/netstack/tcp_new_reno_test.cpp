@@ -27,7 +27,8 @@ new_reno recovering() {
 }  // namespace
 
 TEST_SUITE("netstack.tcp.new_reno") {
-    TEST_CASE("the initial window is min(10 MSS, max(2 MSS, 14600)) (RFC 6928 section 2) [MUST-19]") {
+    TEST_CASE(
+        "the initial window is min(10 MSS, max(2 MSS, 14600)) (RFC 6928 section 2) [MUST-19]") {
         new_reno c;
         c.begin(1460, 10, n(0));
         CHECK(c.window() == 14'600);

@@ -30,7 +30,8 @@ TEST_SUITE("netstack.tcp.open") {
         CHECK(peer.counters.tcp_active_opens == 1);
     }
 
-    TEST_CASE("a passive open makes a child that goes through SYN-RECEIVED, and the listener stays") {
+    TEST_CASE(
+        "a passive open makes a child that goes through SYN-RECEIVED, and the listener stays") {
         scripted_peer peer = in_state(state::listen);
         peer.sends(syn(5000));
         CHECK(peer.sees() == syn_ack(1000, 5001));
@@ -208,7 +209,8 @@ TEST_SUITE("netstack.tcp.open") {
     TEST_CASE("SYNs beyond the backlog are dropped and counted, and room is found again") {
         script_options o{.passive = true};
         scripted_peer peer = in_state(state::closed, o);
-        peer.listener = peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 1}, peer.now).value();
+        peer.listener =
+            peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 1}, peer.now).value();
         weft::net::tcp::four_tuple other = scripted_peer::tuple();
         other.remote_port = 81;
         const auto gives = [&](tcp_flags flags, std::uint32_t seq, std::uint32_t acknowledged) {
@@ -259,7 +261,8 @@ TEST_SUITE("netstack.tcp.open") {
         CHECK(peer.sees() == data(1001, 5001, "early"));
     }
 
-    TEST_CASE("the ISN moves one step every 4 microseconds and differs from peer to peer [MUST-8]") {
+    TEST_CASE(
+        "the ISN moves one step every 4 microseconds and differs from peer to peer [MUST-8]") {
         scripted_peer peer = in_state(state::listen);
         peer.sends(syn(5000));
         const std::uint32_t first = peer.sees().seq;
@@ -343,8 +346,9 @@ TEST_SUITE("netstack.tcp.open.options") {
         scripted_peer by_path =
             in_state(state::established, {.peer_mss = 9000, .max_segment_bytes = 556});
         CHECK(full_segment(by_path) == 536);
-        scripted_peer by_options = in_state(
-            state::established, {.config = with_all_options, .peer_mss = 1460, .peer_timestamps = true});
+        scripted_peer by_options =
+            in_state(state::established,
+                     {.config = with_all_options, .peer_mss = 1460, .peer_timestamps = true});
         CHECK(full_segment(by_options) == 1448);
     }
 

@@ -39,8 +39,9 @@ TEST_SUITE("netstack.tcp.orphan") {
         }
     }
 
-    TEST_CASE("letting go with unread data after both FINs resets too, unless ours was acknowledged "
-              "[SHLD-3]") {
+    TEST_CASE(
+        "letting go with unread data after both FINs resets too, unless ours was acknowledged "
+        "[SHLD-3]") {
         scripted_peer peer = in_state(state::established);
         peer.sends(fin_ack(5001, 1001, "unread"));
         peer.writes("unsent?");

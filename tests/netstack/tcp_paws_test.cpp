@@ -92,7 +92,8 @@ TEST_SUITE("netstack.tcp.timestamps") {
         CHECK(s.peer.state() == state::established);
     }
 
-    TEST_CASE("a RST needs no timestamp, and an old one does not save the connection (section 5.2)") {
+    TEST_CASE(
+        "a RST needs no timestamp, and an old one does not save the connection (section 5.2)") {
         stamped bare{1000};
         bare.peer.sends(rst(5001));
         CHECK(bare.peer.state() == state::closed);

@@ -143,7 +143,8 @@ TEST_SUITE("netstack.tcp.persist") {
         scripted_peer peer = in_state(state::established, {.peer_window = 4000});
         peer.writes(stream_text(10'000));
         std::uint32_t sent = 0;
-        for (const script_segment& s : peer.sees_all()) sent += static_cast<std::uint32_t>(s.text.size());
+        for (const script_segment& s : peer.sees_all())
+            sent += static_cast<std::uint32_t>(s.text.size());
         CHECK(sent >= 2920);
         CHECK(sent <= 4000);
         peer.sends(ack(5001, 1001).with_window(1000));  // the usable window is negative
@@ -155,7 +156,8 @@ TEST_SUITE("netstack.tcp.persist") {
         CHECK(next == data(1001 + sent, 5001, stream_text(next.text.size(), sent)));
     }
 
-    TEST_CASE("what lies inside a shrunken window is sent again, what lies beyond is not [SHLD-16]") {
+    TEST_CASE(
+        "what lies inside a shrunken window is sent again, what lies beyond is not [SHLD-16]") {
         scripted_peer peer = in_state(state::established, {.peer_window = 4000});
         peer.writes(stream_text(2920));
         CHECK(peer.sees_all().size() == 2);
@@ -193,7 +195,8 @@ TEST_SUITE("netstack.tcp.persist") {
         CHECK((text == stream_text(2920)));
     }
 
-    TEST_CASE("a small window is not filled with small segments until a timeout says so [MUST-38]") {
+    TEST_CASE(
+        "a small window is not filled with small segments until a timeout says so [MUST-38]") {
         scripted_peer peer = in_state(state::established, {.peer_window = 6000});
         peer.writes(stream_text(1460));
         (void)peer.sees_all();

@@ -156,8 +156,9 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
         CHECK((r.reads() == stream_text(10)));
     }
 
-    TEST_CASE("any order of overlapping pieces, reads and compactions gives the stream, once and in "
-              "order") {
+    TEST_CASE(
+        "any order of overlapping pieces, reads and compactions gives the stream, once and in "
+        "order") {
         for (std::uint32_t seed = 1; seed <= 30; ++seed) {
             CAPTURE(seed);
             std::mt19937 random{seed};
@@ -168,11 +169,13 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
             while (r.next < total) {
                 REQUIRE(++steps < 200'000);
                 const auto unread = static_cast<std::uint32_t>(r.next - r.read_so_far);
-                const std::uint32_t edge = std::min(total, r.next + window - std::min(window, unread));
+                const std::uint32_t edge =
+                    std::min(total, r.next + window - std::min(window, unread));
                 if (edge > r.next && random() % 8 != 0) {
                     const std::uint32_t room = edge - r.next;
                     const bool in_order = random() % 4 == 0;
-                    const std::uint32_t back = std::min(r.next, static_cast<std::uint32_t>(random()) % 50);
+                    const std::uint32_t back =
+                        std::min(r.next, static_cast<std::uint32_t>(random()) % 50);
                     const std::uint32_t begin =
                         in_order ? r.next - back
                                  : r.next + static_cast<std::uint32_t>(random()) % room;
@@ -184,7 +187,8 @@ TEST_SUITE("netstack.tcp.receive_buffer") {
                 if (random() % 6 == 0) r.buffer.compact(r.pool);
                 if (random() % 5 == 0) {
                     const std::uint64_t from = r.read_so_far;
-                    const std::string got = r.reads(1 + static_cast<std::uint32_t>(random()) % 4000);
+                    const std::string got =
+                        r.reads(1 + static_cast<std::uint32_t>(random()) % 4000);
                     REQUIRE(got == stream_text(got.size(), from));
                 }
                 REQUIRE(r.buffer.size() == r.next - r.read_so_far);

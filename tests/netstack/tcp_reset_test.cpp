@@ -112,7 +112,8 @@ TEST_SUITE("netstack.tcp.reset") {
         CHECK(peer.closes().error() == errc::connection_reset);
     }
 
-    TEST_CASE("a SYN in a synchronized state is challenged wherever it stands (RFC 5961 section 4)") {
+    TEST_CASE(
+        "a SYN in a synchronized state is challenged wherever it stands (RFC 5961 section 4)") {
         for (const place& p : synchronized) {
             CAPTURE(to_string(p.s));
             scripted_peer peer = in_state(p.s);

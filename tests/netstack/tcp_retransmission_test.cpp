@@ -88,8 +88,9 @@ TEST_SUITE("netstack.tcp.retransmission") {
         CHECK(peer.sees_all().size() == 1);  // and an initial window of one segment (RFC 5681)
     }
 
-    TEST_CASE("after three retransmissions the user can learn of it, at five minutes the connection "
-              "ends [MUST-20] [SHLD-9] [SHLD-10] [SHLD-11]") {
+    TEST_CASE(
+        "after three retransmissions the user can learn of it, at five minutes the connection "
+        "ends [MUST-20] [SHLD-9] [SHLD-10] [SHLD-11]") {
         scripted_peer peer = in_state(state::established);
         peer.writes("lost");
         (void)peer.sees();
@@ -158,7 +159,8 @@ TEST_SUITE("netstack.tcp.retransmission") {
         CHECK(peer.sees_all().size() >= 3);
     }
 
-    TEST_CASE("duplicate ACKs after a timeout do not begin a fast retransmit (RFC 6582 section 4)") {
+    TEST_CASE(
+        "duplicate ACKs after a timeout do not begin a fast retransmit (RFC 6582 section 4)") {
         scripted_peer peer = in_state(state::established);
         peer.writes(stream_text(10 * 1460));
         (void)peer.sees_all();
@@ -188,8 +190,9 @@ TEST_SUITE("netstack.tcp.retransmission") {
         CHECK(peer.sees_all().size() == 10);
     }
 
-    TEST_CASE("whatever is lost, acknowledged in part, or sent in large frames, each octet is always "
-              "sent as the same octet") {
+    TEST_CASE(
+        "whatever is lost, acknowledged in part, or sent in large frames, each octet is always "
+        "sent as the same octet") {
         for (const std::uint32_t offload : {0U, 65'455U}) {
             for (std::uint32_t seed = 1; seed <= 15; ++seed) {
                 CAPTURE(seed);
@@ -206,8 +209,8 @@ TEST_SUITE("netstack.tcp.retransmission") {
                 std::uint32_t una = 0;
                 for (int step = 0; step < 1500; ++step) {
                     if (random() % 2 == 0 && written < 400'000) {
-                        written += peer.writes(
-                            stream_text(1 + random() % (random() % 8 == 0 ? 30'000 : 700), written));
+                        written += peer.writes(stream_text(
+                            1 + random() % (random() % 8 == 0 ? 30'000 : 700), written));
                     }
                     if (random() % 16 == 0) peer.waits(std::chrono::milliseconds{random() % 3000});
                     for (const script_segment& s : peer.sees_all()) {

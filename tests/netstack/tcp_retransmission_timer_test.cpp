@@ -86,7 +86,8 @@ TEST_SUITE("netstack.tcp.retransmission_timer") {
         CHECK(quick.timeout(shorter) == 200ms);
     }
 
-    TEST_CASE("each expiry doubles the timeout up to the maximum (sections 5.5 and 2.5) [MUST-19]") {
+    TEST_CASE(
+        "each expiry doubles the timeout up to the maximum (sections 5.5 and 2.5) [MUST-19]") {
         retransmission_timer t;
         t.begin(rfc());
         const duration expected[] = {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s};

@@ -87,7 +87,8 @@ TEST_SUITE("netstack.tcp.send_buffer") {
         std::uint64_t written = 0;
         std::uint64_t acknowledged = 0;
         for (int step = 0; step < 5000; ++step) {
-            const auto some = static_cast<std::uint32_t>(random() % (step % 10 == 0 ? 40'000 : 300));
+            const auto some =
+                static_cast<std::uint32_t>(random() % (step % 10 == 0 ? 40'000 : 300));
             if (random() % 2 == 0 && buffer.size() < 200'000) {
                 written += buffer.append(bytes_of(stream_text(some, written)), some, pool);
             } else if (random() % 3 == 0) {

@@ -23,7 +23,8 @@ TEST_SUITE("netstack.tcp.sequence_number") {
         CHECK(at(0x10) - 0x20U == at(0xffff'fff0));
     }
 
-    TEST_CASE("a number is before the 2^31 - 1 numbers behind it and after the 2^31 - 1 before it") {
+    TEST_CASE(
+        "a number is before the 2^31 - 1 numbers behind it and after the 2^31 - 1 before it") {
         std::mt19937 random{1};
         for (int i = 0; i < 10'000; ++i) {
             const sequence_number a = at(static_cast<std::uint32_t>(random()));

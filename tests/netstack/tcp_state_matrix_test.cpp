@@ -5,8 +5,9 @@
 #include <array>
 #include <string>
 
-// What each state answers to each kind of segment: RFC 9293 §3.10.7.1 to §3.10.7.4 with RFC 5961, as
-// one table. Everything else in tests/netstack/tcp_* looks at one topic; this looks at all corners.
+// What each state answers to each kind of segment: RFC 9293 §3.10.7.1 to §3.10.7.4 with RFC 5961,
+// as one table. Everything else in tests/netstack/tcp_* looks at one topic; this looks at all
+// corners.
 
 using namespace weft::test;
 using weft::net::tcp::state;

@@ -14,8 +14,9 @@ namespace {
 using enum state;
 using enum event;
 
-constexpr std::array all_states{closed,     listen,     syn_sent,   syn_received, established, fin_wait_1,
-                                fin_wait_2, close_wait, closing,    last_ack,     time_wait};
+constexpr std::array all_states{closed,      listen,     syn_sent,   syn_received,
+                                established, fin_wait_1, fin_wait_2, close_wait,
+                                closing,     last_ack,   time_wait};
 
 /// RFC 9293 figure 5 and §3.10, written down a second time: what an orderly life consists of.
 const std::map<std::pair<state, event>, state> orderly{

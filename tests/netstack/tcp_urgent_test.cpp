@@ -30,8 +30,9 @@ TEST_SUITE("netstack.tcp.urgent") {
         CHECK(peer.reads() == "f");
     }
 
-    TEST_CASE("urgent data may be longer than a segment, and the user hears of it before it is here "
-              "[MUST-31] [MUST-32]") {
+    TEST_CASE(
+        "urgent data may be longer than a segment, and the user hears of it before it is here "
+        "[MUST-31] [MUST-32]") {
         scripted_peer peer = in_state(state::established);
         (void)is_told(peer);
         peer.sends(ack(5001, 1001).with_urgent(20'000));

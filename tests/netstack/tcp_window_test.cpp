@@ -223,7 +223,8 @@ TEST_SUITE("netstack.tcp.window") {
         CHECK(peer.reads() == std::string(5000, 'x'));
     }
 
-    TEST_CASE("short of memory, text is dropped and counted, and taken when there is memory again") {
+    TEST_CASE(
+        "short of memory, text is dropped and counted, and taken when there is memory again") {
         script_options o;
         o.pool_bytes = 64 * 1024;
         scripted_peer peer = in_state(state::established, o);

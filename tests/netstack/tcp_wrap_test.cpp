@@ -112,7 +112,8 @@ TEST_SUITE("netstack.tcp.wrap") {
             peer.connection->consume(peer.connection->readable_bytes(), peer.now);
             (void)drain(peer, 0);
             if (i % 10'000 != 0) continue;
-            // Wherever it stands now: an old segment is old, a later one waits, a RST is challenged.
+            // Wherever it stands now: an old segment is old, a later one waits, a RST is
+            // challenged.
             REQUIRE(peer.connection->readable_bytes() == 0);
             const auto duplicates = peer.counters.tcp_duplicate_segments;
             peer.sends(data(seq - 500, 1001, "old"));

@@ -72,8 +72,10 @@ task<> client_aborts(two_hosts& on) {
     // Bytes that came before the RST are delivered before the error, and the error stays.
     std::string buffer(100, '\0');
     CHECK((co_await pair.server.read_some(bytes_of(buffer))).value_or(0) == 10);
-    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() == std::errc::connection_reset);
-    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() == std::errc::connection_reset);
+    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() ==
+          std::errc::connection_reset);
+    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() ==
+          std::errc::connection_reset);
     CHECK((co_await pair.server.readable()).error() == std::errc::connection_reset);
     CHECK((co_await pair.server.write_some(bytes_of("x"))).error() == std::errc::connection_reset);
     CHECK((co_await pair.server.write_all(bytes_of("x"))).error() == std::errc::connection_reset);
@@ -116,7 +118,8 @@ task<> drop_with_unread(two_hosts& on) {
     (void)co_await sleep_for(50ms);
     pair.client = tcp_stream{};
     std::string buffer(10, '\0');
-    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() == std::errc::connection_reset);
+    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() ==
+          std::errc::connection_reset);
 }
 
 task<> drop_with_queued(two_hosts& on) {
@@ -146,7 +149,8 @@ task<> linger_aborts(two_hosts& on) {
     co_await open_pair(on, pair, {.linger_abort = true});
     pair.client = tcp_stream{};
     std::string buffer(10, '\0');
-    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() == std::errc::connection_reset);
+    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() ==
+          std::errc::connection_reset);
 }
 
 task<> second_shutdown(two_hosts& on) {

@@ -127,7 +127,8 @@ task<> unaccepted(two_hosts& on) {
     (void)co_await sleep_for(100ms);
     listening->close();
     std::string buffer(10, '\0');
-    CHECK((co_await pair.client.read_some(bytes_of(buffer))).error() == std::errc::connection_reset);
+    CHECK((co_await pair.client.read_some(bytes_of(buffer))).error() ==
+          std::errc::connection_reset);
 }
 
 void leaves_nothing(two_hosts& on) {

@@ -31,7 +31,8 @@ task<> lossy_exchange(two_hosts& on) {
 }
 
 std::string trace_of(std::uint64_t seed) {
-    two_hosts on{seed, {.loss = 0.1, .duplicate = 0.05, .reorder = 0.2, .delay = 10ms, .jitter = 5ms}};
+    two_hosts on{seed,
+                 {.loss = 0.1, .duplicate = 0.05, .reorder = 0.2, .delay = 10ms, .jitter = 5ms}};
     trace watcher;
     on.client.observe(&watcher);
     on.server.observe(&watcher);

@@ -38,7 +38,8 @@ task<> short_talk(net::host& client, net::host& server) {
     REQUIRE(listening.has_value());
     tcp_stream a;
     tcp_stream b;
-    co_await when_all(connect_into(client, {server.address(), port}, a), accept_into(*listening, b));
+    co_await when_all(connect_into(client, {server.address(), port}, a),
+                      accept_into(*listening, b));
     (void)co_await when_all(write_and_shut_down(a, pattern(5000)), read_to_end(b),
                             write_and_shut_down(b, "fine"), read_to_end(a));
 }
@@ -67,14 +68,15 @@ TEST_CASE("a recorded conversation is what tshark reads: handshake, checksums, d
             const temporary_file file{"talk.pcapng"};
             record(file.path, {.link = link, .offloads = offloads});
             const std::string tshark = "tshark -r " + file.path + " -o tcp.check_checksum:TRUE";
-            const std::string flags = output_of(tshark + " -T fields -e tcp.flags -Y tcp.flags.syn==1");
+            const std::string flags =
+                output_of(tshark + " -T fields -e tcp.flags -Y tcp.flags.syn==1");
             CHECK(flags == "0x0002\n0x0012\n");
             CHECK(output_of(tshark + " -Y tcp.flags.fin==1 | wc -l") == "2\n");
             CHECK(output_of(tshark + " -Y tcp.analysis.flags | wc -l") == "0\n");
             CHECK(output_of(tshark + " -Y _ws.malformed | wc -l") == "0\n");
             // 1: inbound, 2: outbound. The SYN leaves, its answer comes.
-            const std::string ways =
-                output_of(tshark + " -T fields -e frame.packet_flags_direction -Y tcp.flags.syn==1");
+            const std::string ways = output_of(
+                tshark + " -T fields -e frame.packet_flags_direction -Y tcp.flags.syn==1");
             CHECK(ways == "0x00000002\n0x00000001\n");
             // With offloads the device fills the sums in, behind the recorder.
             if (!offloads) CHECK(output_of(tshark + " -Y tcp.checksum.status==0 | wc -l") == "0\n");

@@ -89,7 +89,8 @@ std::string document() {
            drawing() +
            "\n## Every transition\n\nA transition that is not here does not exist.\n\n" + table() +
            "\n## What `stream.reached(state)` can wait for\n\n"
-           "It fails with `errc::unreachable_state` once the connection is in a state from which no\n"
+           "It fails with `errc::unreachable_state` once the connection is in a state from which "
+           "no\n"
            "path leads to the awaited one.\n\n" +
            reachability();
 }

@@ -110,7 +110,8 @@ void connection::release(instant now) {
         ++owner_.counters_.tcp_orphans_killed;
         abort(now);
     } else if (loses_data || linger_abort_) {
-        // ABORT is silent here (§3.10.5), but the FIN goes with the rest: the peer would wait for it.
+        // ABORT is silent here (§3.10.5), but the FIN goes with the rest: the peer would wait for
+        // it.
         if (is_one_of(state_, state::closing, state::last_ack)) send_reset(snd_.nxt, now);
         abort(now);
     } else {

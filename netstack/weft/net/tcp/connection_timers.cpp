@@ -35,7 +35,8 @@ void connection::on_timer(instant now) {
 
 void connection::restart_retransmission_timer(instant now) noexcept {
     retransmit_at_ = now + rto_.timeout(settings());
-    // R2 does not wait for the end of the last back-off. A closed window has no R2 to be exact about.
+    // R2 does not wait for the end of the last back-off. A closed window has no R2 to be exact
+    // about.
     const instant end = give_up_at();
     const bool waits_for_window = in_flight_.empty() || (snd_.wnd == 0 && syn_acked_);
     if (!waits_for_window && now < end) retransmit_at_ = std::min(retransmit_at_, end);
