@@ -55,7 +55,8 @@ public:
         while (!parser_->is_complete()) {
             const result<bool> moved = feed_some();
             if (!moved) co_return moved.error();
-            if (!parser_->body().empty()) co_return parser_->body();
+            // Without movement body() is still the piece before.
+            if (*moved && !parser_->body().empty()) co_return parser_->body();
             if (*moved) continue;
             input_.compact(head_end_);
             const result<void> more = co_await fill();
