@@ -103,12 +103,9 @@ neighbor_answer neighbor_cache::lookup(const ip_address& address, instant now) {
         case neighbor_state::stale:
             ask(*found, neighbor_state::probe);
             return {resolution::resolved, found->mac};
-        case neighbor_state::probe:
-            return {resolution::resolved, found->mac};
-        case neighbor_state::incomplete:
-            return {resolution::waiting, {}};
-        case neighbor_state::failed:
-            break;
+        case neighbor_state::probe: return {resolution::resolved, found->mac};
+        case neighbor_state::incomplete: return {resolution::waiting, {}};
+        case neighbor_state::failed: break;
     }
     if (now < found->deadline) {
         return {resolution::failed, {}};
@@ -153,10 +150,9 @@ void neighbor_cache::on_claim(const ip_address& address, const mac_address& mac,
         }
         return;
     }
-    if (kind == claim::confirm) {
-        // An answer counts only for a question of ours: otherwise it is just a claim.
-        const bool asked = found->asked > 0;
-        learn(*found, mac, asked ? neighbor_state::reachable : neighbor_state::stale, now);
+    // An answer counts only for a question of ours: otherwise (a duplicate, say) it is just a claim.
+    if (kind == claim::confirm && found->asked > 0) {
+        learn(*found, mac, neighbor_state::reachable, now);
         return;
     }
     const bool is_known = found->state == neighbor_state::reachable ||

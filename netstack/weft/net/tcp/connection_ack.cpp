@@ -94,12 +94,28 @@ void connection::take_round_trip_sample(const sent_ranges::acknowledged& done, c
         rto_.on_sample(now - *done.sample_from, settings());
         return;
     }
-    rto_.end_back_off();
     if (!timestamps_ || seg.options.timestamps().echo == 0) {
+        rto_.end_back_off();
         rto_.on_no_syn_sample(settings());
         return;
     }
-    const std::uint32_t ms = timestamp_now(now) - seg.options.timestamps().echo;
+    // The echo tells which copy was acknowledged. Where it is an earlier one, and the later copy can
+    // have been answered by now, the first answer may have been lost: no sample, or each such loss
+    // would stretch the timeout.
+    const std::uint32_t echo = seg.options.timestamps().echo;
+    const bool is_earlier_copy =
+        static_cast<std::int32_t>(echo - timestamp_now(done.resent_at)) < 0;
+    if (is_earlier_copy && now - done.resent_at >= rto_.smoothed() / 2) {
+        if (rto_.has_sample()) {
+            rto_.on_untimed_ack();
+        } else {
+            rto_.end_back_off();
+            rto_.on_no_syn_sample(settings());
+        }
+        return;
+    }
+    rto_.end_back_off();
+    const std::uint32_t ms = timestamp_now(now) - echo;
     if (ms < 600'000) rto_.on_sample(std::chrono::milliseconds{std::max(ms, 1U)}, settings());
 }
 

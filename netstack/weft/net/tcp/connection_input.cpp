@@ -231,9 +231,9 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
         mark_transmit();
         return verdict::drop;
     }
-    if (state_ == state::time_wait && seg.has(tcp_flags::fin)) {
-        // The peer's FIN again: our last ACK was lost. "Acknowledge it, and restart the 2 MSL
-        // timeout", which the first check would never let reach the eighth.
+    if (state_ == state::time_wait && (seg.has(tcp_flags::fin) || !seg.text.empty())) {
+        // The peer's FIN again, or what leads up to it: our last ACK was lost. "Acknowledge it, and
+        // restart the 2 MSL timeout", which the first check would never let reach the eighth.
         enter_time_wait(now);
     }
     if (seg.text.empty()) {
@@ -286,8 +286,8 @@ connection::verdict connection::check_reset(const segment& seg, instant now) {
         end_orderly(event::got_reset, now);
     } else {
         // A child of a listener returns to LISTEN by ending (MUST-11); nobody has heard of it.
-        const errc why = state_ == state::syn_received ? errc::connection_refused
-                                                       : errc::connection_reset;
+        const errc why =
+            state_ == state::syn_received ? errc::connection_refused : errc::connection_reset;
         end(event::got_reset, why, now);
     }
     return verdict::drop;

@@ -28,6 +28,7 @@ public:
         }
         recompute(c);
         backoff_ = 0;
+        kept_ = false;
     }
 
     /// RFC 6298 §5.5: the timer doubles.
@@ -36,6 +37,14 @@ public:
     }
     /// New data was acknowledged: the back-off is over, even when no sample may be taken.
     void end_back_off() noexcept { backoff_ = 0; }
+
+    /// New data was acknowledged, and nothing tells after how long. The back-off stays, so that the
+    /// next segment can be timed if the path has become slow (Karn). If that one cannot be timed
+    /// either although it was waited for as long, then segments are being lost: the back-off ends.
+    void on_untimed_ack() noexcept {
+        kept_ = !kept_;
+        if (!kept_) backoff_ = 0;
+    }
 
     /// RFC 6298 §5.7: the handshake gave no sample because its SYN was repeated, so 3 s until the
     /// first one. Does nothing later.
@@ -70,6 +79,7 @@ private:
     std::uint32_t rttvar_us_ = 0;
     std::uint32_t rto_us_ = 1'000'000;
     std::uint8_t backoff_ = 0;
+    bool kept_ = false;  // the back-off, over an acknowledgment
 };
 
 }  // namespace weft::net::tcp

@@ -1,5 +1,7 @@
 #include <weft/net/tcp/sent_ranges.hpp>
 
+#include <algorithm>
+
 namespace weft::net::tcp {
 
 void sent_ranges::sent(sequence_number begin, sequence_number end, instant now, bool is_probe) {
@@ -19,6 +21,7 @@ sent_ranges::acknowledged sent_ranges::acknowledge(sequence_number up_to) {
         if (r.is(sent_range::lost)) lost_bytes_ -= bytes;
         if (r.is(sent_range::retransmitted)) {
             done.any_retransmitted = true;
+            done.resent_at = std::max(done.resent_at, r.sent_at);
         } else {
             done.sample_from = r.sent_at;
         }

@@ -41,6 +41,7 @@ public:
         std::uint32_t bytes = 0;
         std::optional<instant> sample_from;  ///< of the newest range that was sent only once
         bool any_retransmitted = false;
+        instant resent_at;  ///< when the last of those was sent again
     };
 
     [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
