@@ -62,6 +62,7 @@ struct two_hosts {
         a.set_link({});
         b.set_link({});
         world.run(refused_connect(*this));
+        world.run_for(1s);
         a.set_link(was[0]);
         b.set_link(was[1]);
     }
@@ -79,6 +80,15 @@ private:
         REQUIRE(none.error() == std::errc::connection_refused);
     }
 };
+
+/// What a host has counted, for messages: the names and values that are not zero.
+inline std::string counters_of(const net::host& of) {
+    std::string text;
+    of.counters().for_each([&text](std::string_view name, std::uint64_t value) {
+        if (value != 0) text += std::string{name} + " " + std::to_string(value) + ", ";
+    });
+    return text;
+}
 
 /// Both ends of an established connection.
 struct stream_pair {
