@@ -118,13 +118,10 @@ weft::task<weft::result<void>> generate(Stream& peer, service& shared, buffer& b
 template <class Stream>
 weft::task<weft::result<void>> talk(Stream& peer, service& shared, buffer& bytes) {
     switch (shared.options.what) {
-        case mode::echo:
-            return echo(peer, shared, bytes);
+        case mode::echo: return echo(peer, shared, bytes);
         case mode::discard:
-        case mode::hash:
-            return discard(peer, shared, bytes);
-        case mode::chargen:
-            return generate(peer, shared, bytes);
+        case mode::hash: return discard(peer, shared, bytes);
+        case mode::chargen: return generate(peer, shared, bytes);
     }
     return echo(peer, shared, bytes);
 }

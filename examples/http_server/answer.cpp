@@ -43,15 +43,11 @@ std::string_view directory_location(const http::request_target& target, std::spa
 
 status status_of(lookup_result::kind what) noexcept {
     switch (what) {
-        case lookup_result::kind::file:
-            return status::ok;
-        case lookup_result::kind::missing:
-            return status::not_found;
+        case lookup_result::kind::file: return status::ok;
+        case lookup_result::kind::missing: return status::not_found;
         case lookup_result::kind::directory:
-        case lookup_result::kind::forbidden:
-            return status::forbidden;
-        case lookup_result::kind::failed:
-            break;
+        case lookup_result::kind::forbidden: return status::forbidden;
+        case lookup_result::kind::failed: break;
     }
     return status::internal_server_error;
 }
@@ -63,14 +59,9 @@ void answer_with(const std::shared_ptr<const page>& found, const http::request_p
     out.about = found;
     out.whole_bytes = found->size_bytes;
     switch (http::check_preconditions(request.fields(), current, now())) {
-        case http::precondition::not_modified:
-            out.status = status::not_modified;
-            return;
-        case http::precondition::failed:
-            out.status = status::precondition_failed;
-            return;
-        case http::precondition::holds:
-            break;
+        case http::precondition::not_modified: out.status = status::not_modified; return;
+        case http::precondition::failed: out.status = status::precondition_failed; return;
+        case http::precondition::holds: break;
     }
     out.body = {http::byte_range::kind::whole, 0, found->size_bytes};
     if (request.method() == http::method::get) {
@@ -80,12 +71,8 @@ void answer_with(const std::shared_ptr<const page>& found, const http::request_p
         case http::byte_range::kind::unsatisfiable:
             out.status = status::range_not_satisfiable;
             return;
-        case http::byte_range::kind::part:
-            out.status = status::partial_content;
-            break;
-        case http::byte_range::kind::whole:
-            out.status = status::ok;
-            break;
+        case http::byte_range::kind::part: out.status = status::partial_content; break;
+        case http::byte_range::kind::whole: out.status = status::ok; break;
     }
     out.file = found;
 }
@@ -140,14 +127,11 @@ weft::task<void> find_answer(const http::request_parser& request, site& pages,
     const http::request_target target = http::parse_request_target(request.target(), memory.path);
     switch (target.what) {
         case http::request_target::verdict::malformed:
-        case http::request_target::verdict::asterisk:
-            out.status = status::bad_request;
-            co_return;
+        case http::request_target::verdict::asterisk: out.status = status::bad_request; co_return;
         case http::request_target::verdict::above_the_root:
             out.status = status::forbidden;
             co_return;
-        case http::request_target::verdict::good:
-            break;
+        case http::request_target::verdict::good: break;
     }
     if (const std::string_view to = pages.redirect_of(target.path); !to.empty()) {
         out.status = status::found;

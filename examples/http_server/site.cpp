@@ -72,12 +72,9 @@ weft::task<lookup_result> site::find(std::string_view path) {
     const weft::result<weft::file_status> status = co_await opened->status();
     if (!status) co_return lookup_result{kind::failed};
     switch (status->kind) {
-        case weft::file_status::type::directory:
-            co_return lookup_result{kind::directory};
-        case weft::file_status::type::other:
-            co_return lookup_result{kind::forbidden};
-        case weft::file_status::type::regular:
-            break;
+        case weft::file_status::type::directory: co_return lookup_result{kind::directory};
+        case weft::file_status::type::other: co_return lookup_result{kind::forbidden};
+        case weft::file_status::type::regular: break;
     }
     auto found = std::make_shared<const page>(std::move(*opened), *status, path);
     keep(path, found, now);

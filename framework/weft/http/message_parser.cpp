@@ -143,14 +143,10 @@ template class message_parser<false>;
 method request_parser::method() const noexcept {
     using boost::beast::http::verb;
     switch (verb_) {
-        case verb::get:
-            return http::method::get;
-        case verb::head:
-            return http::method::head;
-        case verb::unknown:
-            return http::method::unknown;
-        default:
-            return http::method::other;
+        case verb::get: return http::method::get;
+        case verb::head: return http::method::head;
+        case verb::unknown: return http::method::unknown;
+        default: return http::method::other;
     }
 }
 

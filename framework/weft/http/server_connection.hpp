@@ -188,17 +188,12 @@ private:
 
     static status status_of(parse_problem problem) noexcept {
         switch (problem) {
-            case parse_problem::bad_version:
-                return status::http_version_not_supported;
-            case parse_problem::too_many_fields:
-                return status::request_header_fields_too_large;
-            case parse_problem::body_too_large:
-                return status::content_too_large;
-            case parse_problem::unknown_coding:
-                return status::not_implemented;
+            case parse_problem::bad_version: return status::http_version_not_supported;
+            case parse_problem::too_many_fields: return status::request_header_fields_too_large;
+            case parse_problem::body_too_large: return status::content_too_large;
+            case parse_problem::unknown_coding: return status::not_implemented;
             case parse_problem::none:
-            case parse_problem::malformed:
-                break;
+            case parse_problem::malformed: break;
         }
         return status::bad_request;
     }
