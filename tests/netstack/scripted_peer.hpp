@@ -72,9 +72,9 @@ std::string stream_text(std::size_t count, std::uint64_t from = 0);
 struct script_options {
     net::tcp::config config{.window_scaling = false, .timestamps = false};
     net::tcp::connection_options connection = {};
-    std::uint32_t iss = 1000;        ///< ours
-    std::uint32_t irs = 5000;        ///< the peer's
-    std::uint16_t peer_mss = 1460;   ///< in the peer's SYN; 0: no MSS option
+    std::uint32_t iss = 1000;       ///< ours
+    std::uint32_t irs = 5000;       ///< the peer's
+    std::uint16_t peer_mss = 1460;  ///< in the peer's SYN; 0: no MSS option
     std::uint16_t peer_window = 65535;
     std::optional<std::uint8_t> peer_scale = {};
     bool peer_timestamps = false;

@@ -10,9 +10,9 @@
 #include <map>
 #include <random>
 
-// Frames that are nearly right, for connections in every state, mixed with calls of a careless user:
-// whatever comes, the transitions are those of the table, memory is bounded, and all of it comes
-// back. WEFT_SEED repeats a run.
+// Frames that are nearly right, for connections in every state, mixed with calls of a careless
+// user: whatever comes, the transitions are those of the table, memory is bounded, and all of it
+// comes back. WEFT_SEED repeats a run.
 
 using namespace std::chrono_literals;
 using namespace weft::net;
@@ -142,16 +142,16 @@ private:
         const bool is_spoilt = some(4) == 0;
         if (is_spoilt) {
             for (std::uint32_t i = some(4); i > 0; --i) {
-                segment[some(static_cast<std::uint32_t>(std::min<std::size_t>(segment.size(), 60)))] =
-                    static_cast<std::byte>(some(256));
+                segment[some(static_cast<std::uint32_t>(std::min<std::size_t>(
+                    segment.size(), 60)))] = static_cast<std::byte>(some(256));
             }
             if (some(8) == 0) segment.resize(some(static_cast<std::uint32_t>(segment.size()) + 4));
             if (segment.size() >= wire::tcp_header_bytes && some(8) != 0) {
                 wire::fill_tcp_checksum(stack_link::peer_ip, stack_link::our_ip, segment, 0, 0);
             }
         }
-        byte_string packet = ip_packet(wire::ip_protocol::tcp, segment, stack_link::peer_ip,
-                                       stack_link::our_ip);
+        byte_string packet =
+            ip_packet(wire::ip_protocol::tcp, segment, stack_link::peer_ip, stack_link::our_ip);
         if (some(64) == 0) packet[some(20)] = static_cast<std::byte>(some(256));
         const auto cut = static_cast<std::uint16_t>(some(16) == 0 ? some(1500) : 0);
         link_.receive_packet(packet, {.segment_bytes = cut});
@@ -165,8 +165,8 @@ private:
         const auto [p, at] = *it;
         drain();
         raw_segment s;
-        s.header = tcp_header_of(p.second, p.first, at.rcv_nxt, at.snd_nxt - some(6000),
-                                 tcp_flags::ack);
+        s.header =
+            tcp_header_of(p.second, p.first, at.rcv_nxt, at.snd_nxt - some(6000), tcp_flags::ack);
         for (int i = 0; i < 4; ++i) link_.receive_segment(s);
     }
 
@@ -174,8 +174,8 @@ private:
         byte_string m = hex("0300 0000 0000 0000");
         m[1] = static_cast<std::byte>(some(16));
         put16(m, 6, some(2000));
-        byte_string quoted = ip_packet(wire::ip_protocol::tcp, pattern(20), stack_link::our_ip,
-                                       stack_link::peer_ip);
+        byte_string quoted =
+            ip_packet(wire::ip_protocol::tcp, pattern(20), stack_link::our_ip, stack_link::peer_ip);
         if (!places_.empty()) {
             auto it = places_.begin();
             std::advance(it, some(static_cast<std::uint32_t>(places_.size())));
@@ -223,9 +223,7 @@ private:
             case 5: c.set_user_timeout(std::chrono::seconds{some(100)}); break;
             case 6:
             case 7:
-            case 8:
-                (void)c.write(std::span{text}.first(some(20'000)), link_.now);
-                break;
+            case 8: (void)c.write(std::span{text}.first(some(20'000)), link_.now); break;
             default: (void)c.read(std::span{into}.first(some(4000)), link_.now);
         }
         while (tcp::connection* signaled = link_.ours.tcp().pop_signaled()) {
@@ -295,42 +293,54 @@ private:
 }  // namespace
 
 TEST_SUITE("netstack.stack.mutation") {
-    TEST_CASE("a million frames for connections in every state: legal transitions, bounded memory, "
-              "all of it given back") {
-        const unsigned seed = chosen_seed();
-        MESSAGE("WEFT_SEED=" << seed);
-        CAPTURE(seed);
-        storm s{seed};
-        for (int i = 0; i < frames_to_send; ++i) {
-            s.step();
-            if (i % 1024 == 0) REQUIRE(s.bytes_out() <= pool_bytes);
-        }
-        CHECK(s.watch.wrong == 0);
-        for (std::size_t state = 0; state < tcp::state_count; ++state) {
-            CAPTURE(tcp::to_string(static_cast<tcp::state>(state)));
-            CHECK(s.watch.entered[state] > 0);
-        }
-        for (const auto field :
-             {&stack_counters::tcp_bad_checksum, &stack_counters::tcp_bad_options,
-              &stack_counters::tcp_bad_data_offset, &stack_counters::tcp_too_short,
-              &stack_counters::tcp_no_connection, &stack_counters::tcp_out_of_window,
-              &stack_counters::tcp_paws_rejected, &stack_counters::tcp_bad_acknowledgments,
-              &stack_counters::tcp_challenge_acks, &stack_counters::tcp_duplicate_segments,
-              &stack_counters::tcp_out_of_order_segments, &stack_counters::tcp_resets_received,
-              &stack_counters::tcp_resets_sent, &stack_counters::tcp_retransmitted_segments,
-              &stack_counters::tcp_zero_window_probes, &stack_counters::tcp_keepalives_sent,
-              &stack_counters::tcp_backlog_overflow, &stack_counters::tcp_active_opens,
-              &stack_counters::tcp_passive_opens, &stack_counters::icmp_error_delivered,
-              &stack_counters::icmp_error_unmatched, &stack_counters::tcp_fast_retransmits,
-              &stack_counters::tcp_timeouts, &stack_counters::tcp_user_timeouts}) {
-            const auto named = std::ranges::find(counter_fields, field, &counter_field::field);
-            CAPTURE(named->name);
-            CHECK(s.ours().counters().*field > 0);
-        }
-        s.end();
-        CHECK(s.ours().tcp().connection_count() == 0);
-        CHECK(s.ours().tcp().orphan_count() == 0);
-        CHECK(s.bytes_out() == 0);
-        CHECK(s.longest_drain < 20'000);
+TEST_CASE(
+    "a million frames for connections in every state: legal transitions, bounded memory, "
+    "all of it given back") {
+    const unsigned seed = chosen_seed();
+    MESSAGE("WEFT_SEED=" << seed);
+    CAPTURE(seed);
+    storm s{seed};
+    for (int i = 0; i < frames_to_send; ++i) {
+        s.step();
+        if (i % 1024 == 0) REQUIRE(s.bytes_out() <= pool_bytes);
     }
+    CHECK(s.watch.wrong == 0);
+    for (std::size_t state = 0; state < tcp::state_count; ++state) {
+        CAPTURE(tcp::to_string(static_cast<tcp::state>(state)));
+        CHECK(s.watch.entered[state] > 0);
+    }
+    for (const auto field : {&stack_counters::tcp_bad_checksum,
+                             &stack_counters::tcp_bad_options,
+                             &stack_counters::tcp_bad_data_offset,
+                             &stack_counters::tcp_too_short,
+                             &stack_counters::tcp_no_connection,
+                             &stack_counters::tcp_out_of_window,
+                             &stack_counters::tcp_paws_rejected,
+                             &stack_counters::tcp_bad_acknowledgments,
+                             &stack_counters::tcp_challenge_acks,
+                             &stack_counters::tcp_duplicate_segments,
+                             &stack_counters::tcp_out_of_order_segments,
+                             &stack_counters::tcp_resets_received,
+                             &stack_counters::tcp_resets_sent,
+                             &stack_counters::tcp_retransmitted_segments,
+                             &stack_counters::tcp_zero_window_probes,
+                             &stack_counters::tcp_keepalives_sent,
+                             &stack_counters::tcp_backlog_overflow,
+                             &stack_counters::tcp_active_opens,
+                             &stack_counters::tcp_passive_opens,
+                             &stack_counters::icmp_error_delivered,
+                             &stack_counters::icmp_error_unmatched,
+                             &stack_counters::tcp_fast_retransmits,
+                             &stack_counters::tcp_timeouts,
+                             &stack_counters::tcp_user_timeouts}) {
+        const auto named = std::ranges::find(counter_fields, field, &counter_field::field);
+        CAPTURE(named->name);
+        CHECK(s.ours().counters().*field > 0);
+    }
+    s.end();
+    CHECK(s.ours().tcp().connection_count() == 0);
+    CHECK(s.ours().tcp().orphan_count() == 0);
+    CHECK(s.bytes_out() == 0);
+    CHECK(s.longest_drain < 20'000);
+}
 }

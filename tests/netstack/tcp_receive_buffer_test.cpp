@@ -57,146 +57,143 @@ struct receiver {
 }  // namespace
 
 TEST_SUITE("netstack.tcp.receive_buffer") {
-    TEST_CASE("bytes in order are readable as they came") {
-        receiver r;
-        r.gets(0, 10);
-        r.gets(10, 30);
-        CHECK(r.buffer.size() == 30);
-        CHECK((r.reads(5) == stream_text(5)));
-        CHECK((r.reads() == stream_text(25, 5)));
-        CHECK(r.buffer.empty());
-        CHECK(r.pool.bytes_out() == 0);
-    }
+TEST_CASE("bytes in order are readable as they came") {
+    receiver r;
+    r.gets(0, 10);
+    r.gets(10, 30);
+    CHECK(r.buffer.size() == 30);
+    CHECK((r.reads(5) == stream_text(5)));
+    CHECK((r.reads() == stream_text(25, 5)));
+    CHECK(r.buffer.empty());
+    CHECK(r.pool.bytes_out() == 0);
+}
 
-    TEST_CASE("bytes behind a gap become readable when it is filled [SHLD-31]") {
-        receiver r;
-        r.gets(20, 30);
-        r.gets(10, 20);
-        CHECK(r.buffer.empty());
-        CHECK(r.buffer.has_gap());
-        r.gets(0, 10);
-        CHECK(r.next == 30);
-        CHECK_FALSE(r.buffer.has_gap());
-        CHECK((r.reads() == stream_text(30)));
-    }
+TEST_CASE("bytes behind a gap become readable when it is filled [SHLD-31]") {
+    receiver r;
+    r.gets(20, 30);
+    r.gets(10, 20);
+    CHECK(r.buffer.empty());
+    CHECK(r.buffer.has_gap());
+    r.gets(0, 10);
+    CHECK(r.next == 30);
+    CHECK_FALSE(r.buffer.has_gap());
+    CHECK((r.reads() == stream_text(30)));
+}
 
-    TEST_CASE("a filler that covers what is held takes its place") {
-        receiver r;
-        r.gets(10, 20);
-        r.gets(30, 40);
-        r.gets(0, 35);
-        CHECK(r.next == 40);
-        CHECK((r.reads() == stream_text(40)));
-    }
+TEST_CASE("a filler that covers what is held takes its place") {
+    receiver r;
+    r.gets(10, 20);
+    r.gets(30, 40);
+    r.gets(0, 35);
+    CHECK(r.next == 40);
+    CHECK((r.reads() == stream_text(40)));
+}
 
-    TEST_CASE("what came first stays: a second copy of held bytes cannot change them") {
-        receiver r;
-        r.buffer.hold(sequence_number{10}, slice_of(r.pool, "AAAAAAAAAA"), r.pool);
-        r.buffer.hold(sequence_number{5}, slice_of(r.pool, "bbbbbbbbbb"), r.pool);   // 5..15
-        r.buffer.hold(sequence_number{15}, slice_of(r.pool, "cccccccccc"), r.pool);  // 15..25
-        r.buffer.append(slice_of(r.pool, "....."), sequence_number{0});
-        CHECK(r.reads() == ".....bbbbbAAAAAAAAAAccccc");
-    }
+TEST_CASE("what came first stays: a second copy of held bytes cannot change them") {
+    receiver r;
+    r.buffer.hold(sequence_number{10}, slice_of(r.pool, "AAAAAAAAAA"), r.pool);
+    r.buffer.hold(sequence_number{5}, slice_of(r.pool, "bbbbbbbbbb"), r.pool);   // 5..15
+    r.buffer.hold(sequence_number{15}, slice_of(r.pool, "cccccccccc"), r.pool);  // 15..25
+    r.buffer.append(slice_of(r.pool, "....."), sequence_number{0});
+    CHECK(r.reads() == ".....bbbbbAAAAAAAAAAccccc");
+}
 
-    TEST_CASE("the view and what consume() drops are the same bytes") {
-        receiver r;
-        r.gets(0, 100);
-        r.gets(100, 200);
-        std::string seen;
-        while (!r.buffer.empty()) {
-            const auto view = r.buffer.view();
-            const std::size_t count = std::min<std::size_t>(view.size(), 7);
-            for (const std::byte b : view.first(count)) seen.push_back(static_cast<char>(b));
-            r.buffer.consume(static_cast<std::uint32_t>(count));
-        }
-        CHECK(seen == stream_text(200));
+TEST_CASE("the view and what consume() drops are the same bytes") {
+    receiver r;
+    r.gets(0, 100);
+    r.gets(100, 200);
+    std::string seen;
+    while (!r.buffer.empty()) {
+        const auto view = r.buffer.view();
+        const std::size_t count = std::min<std::size_t>(view.size(), 7);
+        for (const std::byte b : view.first(count)) seen.push_back(static_cast<char>(b));
+        r.buffer.consume(static_cast<std::uint32_t>(count));
     }
+    CHECK(seen == stream_text(200));
+}
 
-    TEST_CASE("pieces behind gaps are bounded in number, and what was kept stays usable") {
-        receiver r;
-        for (std::uint32_t i = 1; i <= 5000; ++i) r.gets(2 * i, 2 * i + 1);
-        CHECK(r.pool.bytes_out() <= receive_buffer::max_held_pieces * 2048U);
-        r.gets(0, 2);
-        CHECK(r.next == 3);
-        r.gets(3, 6000);
-        CHECK(r.next == 6000);
-        CHECK((r.reads() == stream_text(6000)));
-    }
+TEST_CASE("pieces behind gaps are bounded in number, and what was kept stays usable") {
+    receiver r;
+    for (std::uint32_t i = 1; i <= 5000; ++i) r.gets(2 * i, 2 * i + 1);
+    CHECK(r.pool.bytes_out() <= receive_buffer::max_held_pieces * 2048U);
+    r.gets(0, 2);
+    CHECK(r.next == 3);
+    r.gets(3, 6000);
+    CHECK(r.next == 6000);
+    CHECK((r.reads() == stream_text(6000)));
+}
 
-    TEST_CASE("what is held does not pin the large block it came in") {
-        receiver r;
-        r.gets(10, 20, block_size::large);
-        CHECK(r.pool.bytes_out() == 2048);
-    }
+TEST_CASE("what is held does not pin the large block it came in") {
+    receiver r;
+    r.gets(10, 20, block_size::large);
+    CHECK(r.pool.bytes_out() == 2048);
+}
 
-    TEST_CASE("compaction copies small unread pieces together and pins no large block") {
-        receiver r;
-        for (std::uint32_t i = 0; i < 64; ++i) r.gets(i * 10, i * 10 + 10, block_size::large);
-        CHECK(r.pool.bytes_out() > 4'000'000);
-        CHECK(r.buffer.wants_compaction());
-        r.buffer.compact(r.pool);
-        CHECK_FALSE(r.buffer.wants_compaction());
-        CHECK(r.pool.bytes_out() == 2048);
-        CHECK((r.reads() == stream_text(640)));
-    }
+TEST_CASE("compaction copies small unread pieces together and pins no large block") {
+    receiver r;
+    for (std::uint32_t i = 0; i < 64; ++i) r.gets(i * 10, i * 10 + 10, block_size::large);
+    CHECK(r.pool.bytes_out() > 4'000'000);
+    CHECK(r.buffer.wants_compaction());
+    r.buffer.compact(r.pool);
+    CHECK_FALSE(r.buffer.wants_compaction());
+    CHECK(r.pool.bytes_out() == 2048);
+    CHECK((r.reads() == stream_text(640)));
+}
 
-    TEST_CASE("a frame that fills its block is not copied") {
-        receiver r;
-        r.gets(0, 1460);
-        const std::byte* const before = r.buffer.view().data();
-        r.buffer.compact(r.pool);
-        CHECK(r.buffer.view().data() == before);
-    }
+TEST_CASE("a frame that fills its block is not copied") {
+    receiver r;
+    r.gets(0, 1460);
+    const std::byte* const before = r.buffer.view().data();
+    r.buffer.compact(r.pool);
+    CHECK(r.buffer.view().data() == before);
+}
 
-    TEST_CASE("without memory compaction leaves the bytes where they are") {
-        receiver r;
-        r.gets(0, 10, block_size::large);
-        block_pool empty{0};
-        r.buffer.compact(empty);
-        CHECK((r.reads() == stream_text(10)));
-    }
+TEST_CASE("without memory compaction leaves the bytes where they are") {
+    receiver r;
+    r.gets(0, 10, block_size::large);
+    block_pool empty{0};
+    r.buffer.compact(empty);
+    CHECK((r.reads() == stream_text(10)));
+}
 
-    TEST_CASE(
-        "any order of overlapping pieces, reads and compactions gives the stream, once and in "
-        "order") {
-        for (std::uint32_t seed = 1; seed <= 30; ++seed) {
-            CAPTURE(seed);
-            std::mt19937 random{seed};
-            receiver r{0xffff'f000U + seed * 100};  // crosses 2^32
-            constexpr std::uint32_t total = 60'000;
-            constexpr std::uint32_t window = 12'000;
-            std::uint32_t steps = 0;
-            while (r.next < total) {
-                REQUIRE(++steps < 200'000);
-                const auto unread = static_cast<std::uint32_t>(r.next - r.read_so_far);
-                const std::uint32_t edge =
-                    std::min(total, r.next + window - std::min(window, unread));
-                if (edge > r.next && random() % 8 != 0) {
-                    const std::uint32_t room = edge - r.next;
-                    const bool in_order = random() % 4 == 0;
-                    const std::uint32_t back =
-                        std::min(r.next, static_cast<std::uint32_t>(random()) % 50);
-                    const std::uint32_t begin =
-                        in_order ? r.next - back
-                                 : r.next + static_cast<std::uint32_t>(random()) % room;
-                    const std::uint32_t end =
-                        std::min(edge, begin + 1 + static_cast<std::uint32_t>(random()) % 1500);
-                    const auto size = random() % 3 == 0 ? block_size::large : block_size::small;
-                    r.gets(begin, end, size);
-                }
-                if (random() % 6 == 0) r.buffer.compact(r.pool);
-                if (random() % 5 == 0) {
-                    const std::uint64_t from = r.read_so_far;
-                    const std::string got =
-                        r.reads(1 + static_cast<std::uint32_t>(random()) % 4000);
-                    REQUIRE(got == stream_text(got.size(), from));
-                }
-                REQUIRE(r.buffer.size() == r.next - r.read_so_far);
+TEST_CASE(
+    "any order of overlapping pieces, reads and compactions gives the stream, once and in "
+    "order") {
+    for (std::uint32_t seed = 1; seed <= 30; ++seed) {
+        CAPTURE(seed);
+        std::mt19937 random{seed};
+        receiver r{0xffff'f000U + seed * 100};  // crosses 2^32
+        constexpr std::uint32_t total = 60'000;
+        constexpr std::uint32_t window = 12'000;
+        std::uint32_t steps = 0;
+        while (r.next < total) {
+            REQUIRE(++steps < 200'000);
+            const auto unread = static_cast<std::uint32_t>(r.next - r.read_so_far);
+            const std::uint32_t edge = std::min(total, r.next + window - std::min(window, unread));
+            if (edge > r.next && random() % 8 != 0) {
+                const std::uint32_t room = edge - r.next;
+                const bool in_order = random() % 4 == 0;
+                const std::uint32_t back =
+                    std::min(r.next, static_cast<std::uint32_t>(random()) % 50);
+                const std::uint32_t begin =
+                    in_order ? r.next - back : r.next + static_cast<std::uint32_t>(random()) % room;
+                const std::uint32_t end =
+                    std::min(edge, begin + 1 + static_cast<std::uint32_t>(random()) % 1500);
+                const auto size = random() % 3 == 0 ? block_size::large : block_size::small;
+                r.gets(begin, end, size);
             }
-            const std::uint64_t from = r.read_so_far;
-            REQUIRE(r.reads() == stream_text(total - from, from));
-            r.buffer.clear();
-            REQUIRE(r.pool.bytes_out() == 0);
+            if (random() % 6 == 0) r.buffer.compact(r.pool);
+            if (random() % 5 == 0) {
+                const std::uint64_t from = r.read_so_far;
+                const std::string got = r.reads(1 + static_cast<std::uint32_t>(random()) % 4000);
+                REQUIRE(got == stream_text(got.size(), from));
+            }
+            REQUIRE(r.buffer.size() == r.next - r.read_so_far);
         }
+        const std::uint64_t from = r.read_so_far;
+        REQUIRE(r.reads() == stream_text(total - from, from));
+        r.buffer.clear();
+        REQUIRE(r.pool.bytes_out() == 0);
     }
+}
 }

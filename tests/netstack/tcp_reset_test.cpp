@@ -26,165 +26,165 @@ constexpr std::array synchronized{
 }  // namespace
 
 TEST_SUITE("netstack.tcp.reset") {
-    TEST_CASE("a RST exactly at RCV.NXT ends the connection, silently") {
-        for (const place& p : synchronized) {
-            CAPTURE(to_string(p.s));
-            scripted_peer peer = in_state(p.s);
-            peer.sends(rst(p.rcv_nxt));
-            CHECK(peer.state() == state::closed);
-            CHECK(peer.sees() == nothing);
-            CHECK(peer.demux.connection_count() == 0);
-            peer.waits(1h);
-            CHECK(peer.sees() == nothing);
-        }
-    }
-
-    TEST_CASE("a reset is told from an orderly close [MUST-12]") {
-        for (const state s : {state::established, state::fin_wait_1, state::fin_wait_2,
-                              state::close_wait}) {
-            CAPTURE(to_string(s));
-            scripted_peer peer = in_state(s);
-            peer.sends(rst(s == state::close_wait ? 5002 : 5001));
-            CHECK(peer.connection->error() == errc::connection_reset);
-            CHECK(peer.connection->error() == std::errc::connection_reset);
-        }
-        scripted_peer quiet = in_state(state::time_wait);
-        quiet.sends(rst(5002));
-        CHECK_FALSE(quiet.connection->error());
-    }
-
-    TEST_CASE("a RST elsewhere in the window is challenged (RFC 5961 section 3)") {
-        for (const place& p : synchronized) {
-            CAPTURE(to_string(p.s));
-            scripted_peer peer = in_state(p.s);
-            for (const std::uint32_t distance : {1U, 1000U, 65'000U}) {
-                peer.sends(rst(p.rcv_nxt + distance));
-                CHECK(peer.sees() == ack(p.snd_nxt, p.rcv_nxt));
-                CHECK(peer.sees() == nothing);
-            }
-            CHECK(peer.state() == p.s);
-        }
-    }
-
-    TEST_CASE("a RST outside the window is dropped silently (RFC 5961 section 3)") {
-        for (const place& p : synchronized) {
-            CAPTURE(to_string(p.s));
-            scripted_peer peer = in_state(p.s);
-            const std::uint32_t edge = p.rcv_nxt + 65'535;
-            for (const std::uint32_t seq :
-                 {p.rcv_nxt - 1, p.rcv_nxt - 70'000, edge + 10, edge + 0x4000'0000}) {
-                CAPTURE(seq);
-                peer.sends(rst(seq));
-                CHECK(peer.sees() == nothing);
-            }
-            CHECK(peer.state() == p.s);
-        }
-    }
-
-    TEST_CASE("the first number behind the window is outside of it for a RST") {
-        scripted_peer peer = in_state(state::established);
-        peer.sends(data(5001, 1001, "x"));
-        const script_segment answer = peer.sees();
-        peer.sends(rst(answer.ack + *answer.window));
+TEST_CASE("a RST exactly at RCV.NXT ends the connection, silently") {
+    for (const place& p : synchronized) {
+        CAPTURE(to_string(p.s));
+        scripted_peer peer = in_state(p.s);
+        peer.sends(rst(p.rcv_nxt));
+        CHECK(peer.state() == state::closed);
         CHECK(peer.sees() == nothing);
-        peer.sends(rst(answer.ack + *answer.window - 1));
-        CHECK(peer.sees() == ack(1001, 5002));
+        CHECK(peer.demux.connection_count() == 0);
+        peer.waits(1h);
+        CHECK(peer.sees() == nothing);
     }
+}
 
-    TEST_CASE("a RST that carries text is a RST [SHLD-2]") {
-        scripted_peer peer = in_state(state::established);
-        script_segment s = rst(5001);
-        s.text = "go away";
-        peer.sends(s);
-        CHECK(peer.state() == state::closed);
-        CHECK(peer.connection->readable_bytes() == 0);
-    }
-
-    TEST_CASE("what arrived before a RST can still be read") {
-        scripted_peer peer = in_state(state::established);
-        peer.sends(data(5001, 1001, "before"));
-        peer.sends(rst(5007));
-        CHECK(peer.state() == state::closed);
-        CHECK(peer.reads() == "before");
-        CHECK(peer.connection->can_read());
+TEST_CASE("a reset is told from an orderly close [MUST-12]") {
+    for (const state s :
+         {state::established, state::fin_wait_1, state::fin_wait_2, state::close_wait}) {
+        CAPTURE(to_string(s));
+        scripted_peer peer = in_state(s);
+        peer.sends(rst(s == state::close_wait ? 5002 : 5001));
         CHECK(peer.connection->error() == errc::connection_reset);
-        CHECK(peer.connection->write({}, peer.now).error() == errc::connection_reset);
-        CHECK(peer.closes().error() == errc::connection_reset);
+        CHECK(peer.connection->error() == std::errc::connection_reset);
     }
+    scripted_peer quiet = in_state(state::time_wait);
+    quiet.sends(rst(5002));
+    CHECK_FALSE(quiet.connection->error());
+}
 
-    TEST_CASE(
-        "a SYN in a synchronized state is challenged wherever it stands (RFC 5961 section 4)") {
-        for (const place& p : synchronized) {
-            CAPTURE(to_string(p.s));
-            scripted_peer peer = in_state(p.s);
-            for (const std::uint32_t seq : {p.rcv_nxt, p.rcv_nxt + 100, p.rcv_nxt - 1000,
-                                            p.rcv_nxt + 100'000, p.rcv_nxt + 0x8000'0000}) {
-                CAPTURE(seq);
-                peer.sends(syn(seq));
-                CHECK(peer.sees() == ack(p.snd_nxt, p.rcv_nxt));
-                CHECK(peer.sees() == nothing);
-            }
-            CHECK(peer.state() == p.s);
+TEST_CASE("a RST elsewhere in the window is challenged (RFC 5961 section 3)") {
+    for (const place& p : synchronized) {
+        CAPTURE(to_string(p.s));
+        scripted_peer peer = in_state(p.s);
+        for (const std::uint32_t distance : {1U, 1000U, 65'000U}) {
+            peer.sends(rst(p.rcv_nxt + distance));
+            CHECK(peer.sees() == ack(p.snd_nxt, p.rcv_nxt));
+            CHECK(peer.sees() == nothing);
         }
+        CHECK(peer.state() == p.s);
     }
+}
 
-    TEST_CASE("a peer that has restarted learns of it by the answer to our challenge") {
-        // RFC 9293 §3.5.1: it answers our ACK with RST at SEG.ACK, exactly RCV.NXT.
-        scripted_peer peer = in_state(state::established);
-        peer.sends(syn(400));
-        const script_segment challenge = peer.sees();
-        CHECK(challenge == ack(1001, 5001));
-        peer.sends(rst(challenge.ack));
-        CHECK(peer.state() == state::closed);
+TEST_CASE("a RST outside the window is dropped silently (RFC 5961 section 3)") {
+    for (const place& p : synchronized) {
+        CAPTURE(to_string(p.s));
+        scripted_peer peer = in_state(p.s);
+        const std::uint32_t edge = p.rcv_nxt + 65'535;
+        for (const std::uint32_t seq :
+             {p.rcv_nxt - 1, p.rcv_nxt - 70'000, edge + 10, edge + 0x4000'0000}) {
+            CAPTURE(seq);
+            peer.sends(rst(seq));
+            CHECK(peer.sees() == nothing);
+        }
+        CHECK(peer.state() == p.s);
     }
+}
 
-    TEST_CASE("an ACK of what was never sent, or far too old, is challenged (RFC 5961 section 5) "
-              "[MAY-12]") {
-        scripted_peer peer = in_state(state::established);
-        peer.sends(data(5001, 1002, "never sent"));
-        CHECK(peer.sees() == ack(1001, 5001));
-        peer.sends(data(5001, 1001U - 65'536, "too old"));
-        CHECK(peer.sees() == ack(1001, 5001));
-        CHECK(peer.connection->readable_bytes() == 0);
-        CHECK(peer.counters.tcp_bad_acknowledgments == 2);
-        peer.sends(data(5001, 1001U - 65'535, "ok"));
-        CHECK(peer.reads() == "ok");
-    }
+TEST_CASE("the first number behind the window is outside of it for a RST") {
+    scripted_peer peer = in_state(state::established);
+    peer.sends(data(5001, 1001, "x"));
+    const script_segment answer = peer.sees();
+    peer.sends(rst(answer.ack + *answer.window));
+    CHECK(peer.sees() == nothing);
+    peer.sends(rst(answer.ack + *answer.window - 1));
+    CHECK(peer.sees() == ack(1001, 5002));
+}
 
-    TEST_CASE("challenges are limited for the stack as a whole (RFC 5961 section 7)") {
-        script_options o;
-        o.config.challenge_acks_per_second = 10;
-        scripted_peer peer = in_state(state::established, o);
-        const auto storm = [&] {
-            std::size_t answers = 0;
-            for (int i = 0; i < 100; ++i) {
-                peer.sends(rst(5010));
-                answers += peer.sees_all().size();
-            }
-            return answers;
-        };
-        const std::size_t first = storm();
-        CHECK(first >= 5);
-        CHECK(first <= 15);
-        CHECK(peer.counters.tcp_challenge_acks_limited == 100 - first);
-        CHECK(storm() == 0);
-        peer.waits(1s);
-        CHECK(storm() >= 5);
-    }
+TEST_CASE("a RST that carries text is a RST [SHLD-2]") {
+    scripted_peer peer = in_state(state::established);
+    script_segment s = rst(5001);
+    s.text = "go away";
+    peer.sends(s);
+    CHECK(peer.state() == state::closed);
+    CHECK(peer.connection->readable_bytes() == 0);
+}
 
-    TEST_CASE("segments for nobody are answered as RFC 9293 section 3.10.7.1 says") {
-        scripted_peer peer = in_state(state::closed);
-        peer.sends(syn(100));
-        CHECK(peer.sees() == rst_ack(0, 101));
-        peer.sends(data(100, 77, "hello"));
-        CHECK(peer.sees() == rst(77));
-        script_segment bare;
-        bare.seq = 100;
-        bare.text = "12345";
-        peer.sends(bare);
-        CHECK(peer.sees() == rst_ack(0, 105));
-        peer.sends(rst(100));
-        peer.sends(rst_ack(100, 5));
-        CHECK(peer.sees() == nothing);
+TEST_CASE("what arrived before a RST can still be read") {
+    scripted_peer peer = in_state(state::established);
+    peer.sends(data(5001, 1001, "before"));
+    peer.sends(rst(5007));
+    CHECK(peer.state() == state::closed);
+    CHECK(peer.reads() == "before");
+    CHECK(peer.connection->can_read());
+    CHECK(peer.connection->error() == errc::connection_reset);
+    CHECK(peer.connection->write({}, peer.now).error() == errc::connection_reset);
+    CHECK(peer.closes().error() == errc::connection_reset);
+}
+
+TEST_CASE("a SYN in a synchronized state is challenged wherever it stands (RFC 5961 section 4)") {
+    for (const place& p : synchronized) {
+        CAPTURE(to_string(p.s));
+        scripted_peer peer = in_state(p.s);
+        for (const std::uint32_t seq : {p.rcv_nxt, p.rcv_nxt + 100, p.rcv_nxt - 1000,
+                                        p.rcv_nxt + 100'000, p.rcv_nxt + 0x8000'0000}) {
+            CAPTURE(seq);
+            peer.sends(syn(seq));
+            CHECK(peer.sees() == ack(p.snd_nxt, p.rcv_nxt));
+            CHECK(peer.sees() == nothing);
+        }
+        CHECK(peer.state() == p.s);
     }
+}
+
+TEST_CASE("a peer that has restarted learns of it by the answer to our challenge") {
+    // RFC 9293 §3.5.1: it answers our ACK with RST at SEG.ACK, exactly RCV.NXT.
+    scripted_peer peer = in_state(state::established);
+    peer.sends(syn(400));
+    const script_segment challenge = peer.sees();
+    CHECK(challenge == ack(1001, 5001));
+    peer.sends(rst(challenge.ack));
+    CHECK(peer.state() == state::closed);
+}
+
+TEST_CASE(
+    "an ACK of what was never sent, or far too old, is challenged (RFC 5961 section 5) "
+    "[MAY-12]") {
+    scripted_peer peer = in_state(state::established);
+    peer.sends(data(5001, 1002, "never sent"));
+    CHECK(peer.sees() == ack(1001, 5001));
+    peer.sends(data(5001, 1001U - 65'536, "too old"));
+    CHECK(peer.sees() == ack(1001, 5001));
+    CHECK(peer.connection->readable_bytes() == 0);
+    CHECK(peer.counters.tcp_bad_acknowledgments == 2);
+    peer.sends(data(5001, 1001U - 65'535, "ok"));
+    CHECK(peer.reads() == "ok");
+}
+
+TEST_CASE("challenges are limited for the stack as a whole (RFC 5961 section 7)") {
+    script_options o;
+    o.config.challenge_acks_per_second = 10;
+    scripted_peer peer = in_state(state::established, o);
+    const auto storm = [&] {
+        std::size_t answers = 0;
+        for (int i = 0; i < 100; ++i) {
+            peer.sends(rst(5010));
+            answers += peer.sees_all().size();
+        }
+        return answers;
+    };
+    const std::size_t first = storm();
+    CHECK(first >= 5);
+    CHECK(first <= 15);
+    CHECK(peer.counters.tcp_challenge_acks_limited == 100 - first);
+    CHECK(storm() == 0);
+    peer.waits(1s);
+    CHECK(storm() >= 5);
+}
+
+TEST_CASE("segments for nobody are answered as RFC 9293 section 3.10.7.1 says") {
+    scripted_peer peer = in_state(state::closed);
+    peer.sends(syn(100));
+    CHECK(peer.sees() == rst_ack(0, 101));
+    peer.sends(data(100, 77, "hello"));
+    CHECK(peer.sees() == rst(77));
+    script_segment bare;
+    bare.seq = 100;
+    bare.text = "12345";
+    peer.sends(bare);
+    CHECK(peer.sees() == rst_ack(0, 105));
+    peer.sends(rst(100));
+    peer.sends(rst_ack(100, 5));
+    CHECK(peer.sees() == nothing);
+}
 }

@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <map>
+#include <sstream>
 #include <string>
+#include <string_view>
 
 // What each state answers to each kind of segment: RFC 9293 §3.10.7.1 to §3.10.7.4 with RFC 5961,
 // as one table. Everything else in tests/netstack/tcp_* looks at one topic; this looks at all
@@ -48,64 +51,73 @@ enum class answer {
     syn_ack,    ///< <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>
 };
 
+// A cell is the next state and the answer; `.` stays, `-` says nothing, `!` is a challenge.
+// LISTENING is SYN-RECEIVED of a listener's child, CROSSED is SYN-RECEIVED after crossing SYNs.
+// "Elsewhere" is in the window but not at RCV.NXT; "far" is beyond the window.
+constexpr std::string_view matrix = R"(
+              SYN     SYN,ACK  ACK     bad ACK  text   FIN    RST    RST elsewhere  far text
+CLOSED        . RA    . R      . R     . R      . R    . R    . -    . -            . R
+LISTEN        SR SA   . R      . R     . R      . R    . R    . -    . -            . R
+SYN-SENT      SR SA   ES A     . -     . R      . -    . -    CD -   . -            . -
+LISTENING     CD -    CD -     ES -    . R      ES A   CW A   CD -   . !            . A
+CROSSED       . !     . !      ES -    . R      ES A   CW A   CD -   . !            . A
+ESTABLISHED   . !     . !      . -     . !      . A    CW A   CD -   . !            . A
+FIN-WAIT-1    . !     . !      F2 -    . !      . A    CG A   CD -   . !            . A
+FIN-WAIT-2    . !     . !      . -     . !      . A    TW A   CD -   . !            . A
+CLOSE-WAIT    . !     . !      . -     . !      . -    . A    CD -   . !            . A
+CLOSING       . !     . !      TW -    . !      . -    . A    CD -   . !            . A
+LAST-ACK      . !     . !      CD -    . !      . -    . A    CD -   . !            . A
+TIME-WAIT     . !     . !      . -     . !      . -    . A    CD -   . !            . A
+)";
+
 struct cell {
     state next;
     answer says;
 };
 
 struct row {
-    const char* name;
-    state from;
-    bool passive;
-    std::array<cell, kinds> cells;
+    std::string name;
+    state from = closed;
+    bool passive = false;
+    std::array<cell, kinds> cells{};
 };
 
-constexpr auto no = answer::none;
-constexpr auto A = answer::ack;
-constexpr auto C = answer::challenge;
-constexpr auto R = answer::rst;
-constexpr auto RA = answer::rst_ack;
-constexpr auto SA = answer::syn_ack;
+const std::map<std::string_view, state> rows{
+    {"CLOSED", closed},          {"LISTEN", listen},         {"SYN-SENT", syn_sent},
+    {"LISTENING", syn_received}, {"CROSSED", syn_received},  {"ESTABLISHED", established},
+    {"FIN-WAIT-1", fin_wait_1},  {"FIN-WAIT-2", fin_wait_2}, {"CLOSE-WAIT", close_wait},
+    {"CLOSING", closing},        {"LAST-ACK", last_ack},     {"TIME-WAIT", time_wait}};
 
-// In the order of `kind`: SYN, SYN+ACK, ACK, bad ACK, text, FIN, RST, RST elsewhere, far text.
-const row matrix[] = {
-    {"CLOSED", closed, false,                                                     // §3.10.7.1
-     {{{closed, RA}, {closed, R}, {closed, R}, {closed, R}, {closed, R}, {closed, R},
-       {closed, no}, {closed, no}, {closed, R}}}},
-    {"LISTEN", listen, true,                                                      // §3.10.7.2
-     {{{syn_received, SA}, {listen, R}, {listen, R}, {listen, R}, {listen, R}, {listen, R},
-       {listen, no}, {listen, no}, {listen, R}}}},
-    {"SYN-SENT", syn_sent, false,                                                 // §3.10.7.3
-     {{{syn_received, SA}, {established, A}, {syn_sent, no}, {syn_sent, R}, {syn_sent, no},
-       {syn_sent, no}, {closed, no}, {syn_sent, no}, {syn_sent, no}}}},
-    {"SYN-RECEIVED of a listener", syn_received, true,                            // §3.10.7.4
-     {{{closed, no}, {closed, no}, {established, no}, {syn_received, R}, {established, A},
-       {close_wait, A}, {closed, no}, {syn_received, C}, {syn_received, A}}}},
-    {"SYN-RECEIVED after crossing SYNs", syn_received, false,
-     {{{syn_received, C}, {syn_received, C}, {established, no}, {syn_received, R},
-       {established, A}, {close_wait, A}, {closed, no}, {syn_received, C}, {syn_received, A}}}},
-    {"ESTABLISHED", established, false,
-     {{{established, C}, {established, C}, {established, no}, {established, C}, {established, A},
-       {close_wait, A}, {closed, no}, {established, C}, {established, A}}}},
-    {"FIN-WAIT-1", fin_wait_1, false,
-     {{{fin_wait_1, C}, {fin_wait_1, C}, {fin_wait_2, no}, {fin_wait_1, C}, {fin_wait_1, A},
-       {closing, A}, {closed, no}, {fin_wait_1, C}, {fin_wait_1, A}}}},
-    {"FIN-WAIT-2", fin_wait_2, false,
-     {{{fin_wait_2, C}, {fin_wait_2, C}, {fin_wait_2, no}, {fin_wait_2, C}, {fin_wait_2, A},
-       {time_wait, A}, {closed, no}, {fin_wait_2, C}, {fin_wait_2, A}}}},
-    {"CLOSE-WAIT", close_wait, false,
-     {{{close_wait, C}, {close_wait, C}, {close_wait, no}, {close_wait, C}, {close_wait, no},
-       {close_wait, A}, {closed, no}, {close_wait, C}, {close_wait, A}}}},
-    {"CLOSING", closing, false,
-     {{{closing, C}, {closing, C}, {time_wait, no}, {closing, C}, {closing, no}, {closing, A},
-       {closed, no}, {closing, C}, {closing, A}}}},
-    {"LAST-ACK", last_ack, false,
-     {{{last_ack, C}, {last_ack, C}, {closed, no}, {last_ack, C}, {last_ack, no}, {last_ack, A},
-       {closed, no}, {last_ack, C}, {last_ack, A}}}},
-    {"TIME-WAIT", time_wait, false,
-     {{{time_wait, C}, {time_wait, C}, {time_wait, no}, {time_wait, C}, {time_wait, no},
-       {time_wait, A}, {closed, no}, {time_wait, C}, {time_wait, A}}}},
-};
+const std::map<std::string_view, state> next_states{
+    {"CD", closed},     {"SR", syn_received}, {"ES", established}, {"F2", fin_wait_2},
+    {"CW", close_wait}, {"CG", closing},      {"TW", time_wait}};
+
+const std::map<std::string_view, answer> answers{{"-", answer::none},      {"A", answer::ack},
+                                                 {"!", answer::challenge}, {"R", answer::rst},
+                                                 {"RA", answer::rst_ack},  {"SA", answer::syn_ack}};
+
+/// The rows of the matrix, its head left out.
+std::vector<row> read_matrix() {
+    std::vector<row> read;
+    std::istringstream lines{std::string{matrix}};
+    std::string line;
+    while (std::getline(lines, line)) {
+        if (line.empty() || line.front() == ' ') continue;
+        std::istringstream words{line};
+        row r;
+        words >> r.name;
+        r.from = rows.at(r.name);
+        r.passive = r.name == "LISTEN" || r.name == "LISTENING";
+        for (cell& c : r.cells) {
+            std::string next;
+            std::string says;
+            words >> next >> says;
+            c = {next == "." ? r.from : next_states.at(next), answers.at(says)};
+        }
+        read.push_back(std::move(r));
+    }
+    return read;
+}
 
 struct numbers {
     std::uint32_t snd_una, snd_nxt, rcv_nxt;
@@ -173,26 +185,26 @@ script_segment expected_answer(kind k, state from, const cell& expected,
 }  // namespace
 
 TEST_SUITE("netstack.tcp.matrix") {
-    TEST_CASE("every state answers every kind of segment as RFC 9293 section 3.10.7 says") {
-        for (const row& r : matrix) {
-            for (std::size_t column = 0; column < kinds; ++column) {
-                const auto k = static_cast<kind>(column);
-                const cell& expected = r.cells[column];
-                const std::string where = std::string{r.name} + " gets " + names[column];
-                CAPTURE(where);
-                scripted_peer peer = in_state(r.from, {.passive = r.passive});
-                REQUIRE(peer.state() == r.from);
-                const auto challenges = peer.counters.tcp_challenge_acks;
+TEST_CASE("every state answers every kind of segment as RFC 9293 section 3.10.7 says") {
+    for (const row& r : read_matrix()) {
+        for (std::size_t column = 0; column < kinds; ++column) {
+            const auto k = static_cast<kind>(column);
+            const cell& expected = r.cells[column];
+            const std::string where = r.name + " gets " + names[column];
+            CAPTURE(where);
+            scripted_peer peer = in_state(r.from, {.passive = r.passive});
+            REQUIRE(peer.state() == r.from);
+            const auto challenges = peer.counters.tcp_challenge_acks;
 
-                const script_segment sent = segment_of(k, r.from);
-                peer.sends(sent);
+            const script_segment sent = segment_of(k, r.from);
+            peer.sends(sent);
 
-                CHECK(peer.state() == expected.next);
-                CHECK(peer.sees() == expected_answer(k, r.from, expected, sent));
-                CHECK(peer.sees() == nothing);
-                CHECK((peer.counters.tcp_challenge_acks != challenges) ==
-                      (expected.says == answer::challenge));
-            }
+            CHECK(peer.state() == expected.next);
+            CHECK(peer.sees() == expected_answer(k, r.from, expected, sent));
+            CHECK(peer.sees() == nothing);
+            CHECK((peer.counters.tcp_challenge_acks != challenges) ==
+                  (expected.says == answer::challenge));
         }
     }
+}
 }
