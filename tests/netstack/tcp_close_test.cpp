@@ -165,11 +165,21 @@ TEST_CASE("the peer's FIN again in TIME-WAIT is acknowledged and 2 MSL begin ane
     CHECK(peer.state() == state::closed);
 }
 
-TEST_CASE("other old segments in TIME-WAIT do not prolong it (RFC 1337)") {
+TEST_CASE("text in front of the peer's FIN that comes again in TIME-WAIT prolongs it too") {
     scripted_peer peer = in_state(state::time_wait);
     peer.waits(two_msl - 1s);
     peer.sends(data(4990, 1002, "old"));
     CHECK(peer.sees() == ack(1002, 5002));
+    peer.waits(2s);
+    CHECK(peer.state() == state::time_wait);
+}
+
+TEST_CASE("old ACKs and SYNs in TIME-WAIT do not prolong it (RFC 1337)") {
+    scripted_peer peer = in_state(state::time_wait);
+    peer.waits(two_msl - 1s);
+    peer.sends(ack(4990, 1002));
+    peer.sends(ack(5002, 1002));
+    peer.sends(syn(4990));
     peer.waits(2s);
     CHECK(peer.state() == state::closed);
 }
