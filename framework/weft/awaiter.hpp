@@ -37,7 +37,7 @@ template <class Operation>
 class [[nodiscard]] awaiter : Operation {
 public:
     template <class... Args>
-        requires std::constructible_from<Operation, operation::completion, Args...>
+    requires std::constructible_from<Operation, operation::completion, Args...>
     explicit awaiter(Args&&... args) : Operation{&resume, std::forward<Args>(args)...} {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }

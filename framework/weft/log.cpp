@@ -31,18 +31,12 @@ std::optional<level> level_named(std::string_view name) {
 
 spdlog::level::level_enum to_spdlog(level of) noexcept {
     switch (of) {
-        case level::trace:
-            return spdlog::level::trace;
-        case level::debug:
-            return spdlog::level::debug;
-        case level::info:
-            return spdlog::level::info;
-        case level::warning:
-            return spdlog::level::warn;
-        case level::error:
-            return spdlog::level::err;
-        case level::off:
-            return spdlog::level::off;
+        case level::trace: return spdlog::level::trace;
+        case level::debug: return spdlog::level::debug;
+        case level::info: return spdlog::level::info;
+        case level::warning: return spdlog::level::warn;
+        case level::error: return spdlog::level::err;
+        case level::off: return spdlog::level::off;
     }
     return spdlog::level::off;
 }

@@ -89,8 +89,7 @@ public:
     task<T> get_return_object() noexcept;
 
     template <class U = T>
-        requires std::convertible_to<U, T>
-    void return_value(U&& value) {
+    requires std::convertible_to<U, T> void return_value(U&& value) {
         if constexpr (is_reference) {
             std::construct_at(&value_, std::addressof(static_cast<T>(std::forward<U>(value))));
         } else {

@@ -103,8 +103,7 @@ private:
 /// any of them is thrown (the first one wins). Every branch is started, even if an earlier one
 /// finishes at once.
 template <class... Awaitables>
-    requires(sizeof...(Awaitables) > 0)
-[[nodiscard]] auto when_any(Awaitables&&... awaitables) {
+requires(sizeof...(Awaitables) > 0) [[nodiscard]] auto when_any(Awaitables&&... awaitables) {
     return when_any_awaiter<task_value_t<Awaitables>...>{
         as_task(std::forward<Awaitables>(awaitables))...};
 }

@@ -107,30 +107,30 @@ void repair_checksums(std::span<std::byte> input) {
 }  // namespace
 
 TEST_SUITE("netstack.wire.mutation") {
-    TEST_CASE("a million random and mutated byte strings are accepted or named, never more") {
-        const std::uint64_t seed = chosen_seed();
-        MESSAGE("WEFT_SEED=" << seed);
-        CAPTURE(seed);
-        std::minstd_rand random{static_cast<std::minstd_rand::result_type>(seed)};
-        const auto good = corpus();
-        outcome seen;
-        byte_string input;
-        for (std::size_t i = 0; i < strings; ++i) {
-            if (i % 4 == 0) {
-                input.resize(random() % 80);
-                for (std::byte& byte : input) byte = static_cast<std::byte>(random() >> 8 & 0xff);
-            } else {
-                input = good[random() % good.size()];
-                for (auto changes = random() % 4; changes > 0; --changes) {
-                    input[random() % input.size()] = static_cast<std::byte>(random() >> 8 & 0xff);
-                }
-                if (random() % 4 == 0) input.resize(random() % (input.size() + 8));
+TEST_CASE("a million random and mutated byte strings are accepted or named, never more") {
+    const std::uint64_t seed = chosen_seed();
+    MESSAGE("WEFT_SEED=" << seed);
+    CAPTURE(seed);
+    std::minstd_rand random{static_cast<std::minstd_rand::result_type>(seed)};
+    const auto good = corpus();
+    outcome seen;
+    byte_string input;
+    for (std::size_t i = 0; i < strings; ++i) {
+        if (i % 4 == 0) {
+            input.resize(random() % 80);
+            for (std::byte& byte : input) byte = static_cast<std::byte>(random() >> 8 & 0xff);
+        } else {
+            input = good[random() % good.size()];
+            for (auto changes = random() % 4; changes > 0; --changes) {
+                input[random() % input.size()] = static_cast<std::byte>(random() >> 8 & 0xff);
             }
-            input.shrink_to_fit();
-            read_as_everything(input, seen);
-            if (i % 2 == 0) repair_checksums(input);
+            if (random() % 4 == 0) input.resize(random() % (input.size() + 8));
         }
-        CHECK(seen.accepted > strings / 10);
-        CHECK(seen.named > strings);
+        input.shrink_to_fit();
+        read_as_everything(input, seen);
+        if (i % 2 == 0) repair_checksums(input);
     }
+    CHECK(seen.accepted > strings / 10);
+    CHECK(seen.named > strings);
+}
 }

@@ -68,8 +68,7 @@ task<> cancelled_writes(two_hosts& on) {
         co_await with_timeout(50ms, pair.client.write_some(bytes_of(std::string_view{plenty})));
     CHECK(some.error() == std::errc::timed_out);
     // What was taken before is sent, and it is a prefix.
-    const auto [read, closed] =
-        co_await when_all(read_to_end(pair.server), pair.client.shutdown());
+    const auto [read, closed] = co_await when_all(read_to_end(pair.server), pair.client.shutdown());
     CHECK(closed.has_value());
     const std::string got = read.value_or("");
     CHECK(got.size() >= 100'000);
@@ -264,11 +263,11 @@ task<> what_each_end_reaches(two_hosts& on) {
     };
     // The client opens and closes first.
     constexpr expectation all[] = {
-        {state::listen, false, true},        {state::syn_sent, true, false},
-        {state::syn_received, false, true},  {state::established, true, true},
-        {state::fin_wait_1, true, false},    {state::fin_wait_2, true, false},
-        {state::close_wait, false, true},    {state::closing, false, false},
-        {state::last_ack, false, true},      {state::time_wait, true, false},
+        {state::listen, false, true},       {state::syn_sent, true, false},
+        {state::syn_received, false, true}, {state::established, true, true},
+        {state::fin_wait_1, true, false},   {state::fin_wait_2, true, false},
+        {state::close_wait, false, true},   {state::closing, false, false},
+        {state::last_ack, false, true},     {state::time_wait, true, false},
         {state::closed, true, true},
     };
     for (const expectation& e : all) {
@@ -299,9 +298,7 @@ task<> unreachable_at_once(two_hosts& on) {
 }  // namespace
 
 TEST_SUITE("sim.awaitables") {
-TEST_CASE("a read that is cancelled has moved nothing") {
-    runs_and_leaves_nothing(cancelled_read);
-}
+TEST_CASE("a read that is cancelled has moved nothing") { runs_and_leaves_nothing(cancelled_read); }
 TEST_CASE("readable() that is cancelled reads nothing, and neither does one that completes") {
     runs_and_leaves_nothing(cancelled_readable);
 }

@@ -24,14 +24,14 @@ public:
     result() requires std::is_void_v<T> || std::is_default_constructible_v<T> = default;
     result(std::error_code error) noexcept : state_{tl::unexpect, error} {}
     template <class Errc>
-        requires(std::is_error_code_enum_v<Errc> || std::is_error_condition_enum_v<Errc>)
+    requires(std::is_error_code_enum_v<Errc> || std::is_error_condition_enum_v<Errc>)
     result(Errc error) noexcept : state_{tl::unexpect, make_error_code(error)} {}
     template <class U = T>
-        requires(!std::is_void_v<T> && std::is_constructible_v<T, U> &&
-                 !std::is_same_v<std::remove_cvref_t<U>, result> &&
-                 !std::is_same_v<std::remove_cvref_t<U>, std::error_code> &&
-                 !std::is_error_code_enum_v<std::remove_cvref_t<U>> &&
-                 !std::is_error_condition_enum_v<std::remove_cvref_t<U>>)
+    requires(!std::is_void_v<T> && std::is_constructible_v<T, U> &&
+             !std::is_same_v<std::remove_cvref_t<U>, result> &&
+             !std::is_same_v<std::remove_cvref_t<U>, std::error_code> &&
+             !std::is_error_code_enum_v<std::remove_cvref_t<U>> &&
+             !std::is_error_condition_enum_v<std::remove_cvref_t<U>>)
     result(U&& value) : state_{tl::in_place, std::forward<U>(value)} {}
 
     [[nodiscard]] bool has_value() const noexcept { return state_.has_value(); }
@@ -55,15 +55,11 @@ public:
     const auto* operator->() const noexcept requires(!std::is_void_v<T>) { return &*state_; }
 
     template <class U>
-    [[nodiscard]] auto value_or(U&& otherwise) const&
-        requires(!std::is_void_v<T>)
-    {
+    requires(!std::is_void_v<T>) [[nodiscard]] auto value_or(U&& otherwise) const& {
         return state_.value_or(std::forward<U>(otherwise));
     }
     template <class U>
-    [[nodiscard]] auto value_or(U&& otherwise) &&
-        requires(!std::is_void_v<T>)
-    {
+    requires(!std::is_void_v<T>) [[nodiscard]] auto value_or(U&& otherwise) && {
         return std::move(state_).value_or(std::forward<U>(otherwise));
     }
 

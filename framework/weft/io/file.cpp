@@ -11,15 +11,9 @@ namespace {
 std::uint64_t flags_of(const file_options& options) noexcept {
     int flags = O_CLOEXEC;
     switch (options.mode) {
-        case file_options::access::read:
-            flags |= O_RDONLY;
-            break;
-        case file_options::access::write:
-            flags |= O_WRONLY;
-            break;
-        case file_options::access::read_write:
-            flags |= O_RDWR;
-            break;
+        case file_options::access::read: flags |= O_RDONLY; break;
+        case file_options::access::write: flags |= O_WRONLY; break;
+        case file_options::access::read_write: flags |= O_RDWR; break;
     }
     if (options.create) flags |= O_CREAT;
     if (options.exclusive) flags |= O_EXCL;

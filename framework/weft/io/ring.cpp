@@ -23,8 +23,7 @@ std::string why_no_ring(int error) {
     ::uname(&system);
     const std::string kernel = std::string{"Linux "} + system.release;
     switch (error) {
-        case EINVAL:
-            return "io_uring: " + kernel + " is too old, Linux 6.1 or newer is needed";
+        case EINVAL: return "io_uring: " + kernel + " is too old, Linux 6.1 or newer is needed";
         case ENOSYS:
             return "io_uring: not available here (" + kernel +
                    "); Linux 6.1 or newer is needed, and a container must allow it";
@@ -32,10 +31,8 @@ std::string why_no_ring(int error) {
         case EACCES:
             return "io_uring: not permitted here; see sysctl kernel.io_uring_disabled, or the "
                    "container's seccomp profile";
-        case ENOMEM:
-            return "io_uring: no memory for its queues; see ulimit -l";
-        default:
-            return "io_uring: cannot be set up";
+        case ENOMEM: return "io_uring: no memory for its queues; see ulimit -l";
+        default: return "io_uring: cannot be set up";
     }
 }
 
@@ -284,8 +281,7 @@ void ring::collect(int entered) noexcept {
         case EBUSY:   // the completion queue has to be emptied first
         case EAGAIN:  // no memory just now: the requests stay queued
             return;
-        default:
-            give_up(-entered);
+        default: give_up(-entered);
     }
 }
 

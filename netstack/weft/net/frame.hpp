@@ -15,17 +15,17 @@ namespace weft::net {
 
 /// What a device knows of a received frame (from a virtio header, for instance).
 struct rx_offload {
-    bool checksum_verified = false;  ///< the transport checksum need not be looked at
-    std::uint16_t segment_bytes = 0; ///< 0: one segment; else payload bytes of each it was made of
-    bool truncated = false;          ///< the device's buffer was shorter than the frame
+    bool checksum_verified = false;   ///< the transport checksum need not be looked at
+    std::uint16_t segment_bytes = 0;  ///< 0: one segment; else payload bytes of each it was made of
+    bool truncated = false;           ///< the device's buffer was shorter than the frame
 };
 
 /// What a device is asked to do to a frame on its way out.
 struct tx_offload {
-    bool needs_checksum = false;      ///< store the sum from `checksum_start` on
-    std::uint16_t checksum_start = 0; ///< bytes from the frame's start
-    std::uint16_t checksum_offset = 0;///< bytes from `checksum_start` to the checksum field
-    std::uint16_t segment_bytes = 0;  ///< nonzero: cut the payload into TCP segments of this size
+    bool needs_checksum = false;        ///< store the sum from `checksum_start` on
+    std::uint16_t checksum_start = 0;   ///< bytes from the frame's start
+    std::uint16_t checksum_offset = 0;  ///< bytes from `checksum_start` to the checksum field
+    std::uint16_t segment_bytes = 0;    ///< nonzero: cut the payload into TCP segments of this size
     bool is_ipv6 = false;
 };
 
@@ -33,9 +33,9 @@ struct tx_offload {
 struct device_capabilities {
     enum class link_type : std::uint8_t { ethernet, raw_ip };
     link_type link = link_type::ethernet;
-    std::uint32_t mtu = 1500;          ///< largest IP packet, in bytes
-    bool checksum_offload = false;     ///< fills in transport checksums (tx_offload.needs_checksum)
-    bool segmentation_offload = false; ///< cuts TCP payloads (tx_offload.segment_bytes)
+    std::uint32_t mtu = 1500;       ///< largest IP packet, in bytes
+    bool checksum_offload = false;  ///< fills in transport checksums (tx_offload.needs_checksum)
+    bool segmentation_offload = false;  ///< cuts TCP payloads (tx_offload.segment_bytes)
 };
 
 /// One frame to send: headers written in place, payload by reference. Owned by the device, which

@@ -77,8 +77,8 @@ void ladder::on_transition(const transition_event& event) {
 void ladder::on_segment(const segment_event& event) {
     const bool is_sent = event.way == segment_event::direction::sent;
     conversation* c = find(event.local, event.remote);
-    const bool begins = event.header.flags.has(tcp_flags::syn) &&
-                        !event.header.flags.has(tcp_flags::ack);
+    const bool begins =
+        event.header.flags.has(tcp_flags::syn) && !event.header.flags.has(tcp_flags::ack);
     if (c == nullptr || (begins && !is_sent && c->is_over())) {
         if (!begins) return;
         c = is_sent ? begin(event.local, event.remote) : begin(event.remote, event.local);

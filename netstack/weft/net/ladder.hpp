@@ -20,14 +20,14 @@
 namespace weft::net {
 
 struct ladder_options {
-    std::string_view left_name = "client";   ///< over the end that opens
+    std::string_view left_name = "client";  ///< over the end that opens
     std::string_view right_name = "server";
     bool relative_numbers = true;  ///< each side's SYN is 0
     bool ascii = false;            ///< arrows of plain ASCII
     /// Longer runs of segments without a change are summed up; 0: never.
     std::uint32_t longest_run = 8;
-    std::uint32_t max_steps = 1024;       ///< kept of one connection
-    std::uint32_t max_conversations = 64; ///< the oldest that is over makes room
+    std::uint32_t max_steps = 1024;        ///< kept of one connection
+    std::uint32_t max_conversations = 64;  ///< the oldest that is over makes room
 };
 static_assert(std::is_trivially_destructible_v<ladder_options>);
 

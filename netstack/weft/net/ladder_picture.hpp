@@ -79,7 +79,7 @@ private:
     std::vector<const step*> steps_;
     // Of a segment's step: the same at the other end.
     std::vector<std::optional<std::size_t>> partner_;
-    std::vector<tcp::state> state_after_;              // of each step, at its end
+    std::vector<tcp::state> state_after_;  // of each step, at its end
     std::size_t kept_first_;
     bool is_watched_[2] = {};
     tcp::state initial_[2] = {tcp::state::closed, tcp::state::closed};

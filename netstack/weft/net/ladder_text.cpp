@@ -36,9 +36,14 @@ std::string padded(std::string text, std::size_t width) {
 
 std::string flags_text(tcp_flags flags) {
     constexpr std::array<std::pair<tcp_flags, std::string_view>, 8> names{{
-        {tcp_flags::syn, "SYN"}, {tcp_flags::fin, "FIN"}, {tcp_flags::rst, "RST"},
-        {tcp_flags::psh, "PSH"}, {tcp_flags::urg, "URG"}, {tcp_flags::ece, "ECE"},
-        {tcp_flags::cwr, "CWR"}, {tcp_flags::ack, "ACK"},
+        {tcp_flags::syn, "SYN"},
+        {tcp_flags::fin, "FIN"},
+        {tcp_flags::rst, "RST"},
+        {tcp_flags::psh, "PSH"},
+        {tcp_flags::urg, "URG"},
+        {tcp_flags::ece, "ECE"},
+        {tcp_flags::cwr, "CWR"},
+        {tcp_flags::ack, "ACK"},
     }};
     std::string text;
     for (const auto& [flag, name] : names) {
@@ -148,8 +153,9 @@ std::string ladder_picture::headline(std::size_t width) const {
 std::string ladder_picture::footnotes() const {
     std::string text;
     if (is_inferred(end::left) || is_inferred(end::right)) {
-        text += "(STATE): the peer was not watched. What TCP's table of transitions makes of the\n"
-                "segments that came from it, and of ours, taken to have arrived.\n";
+        text +=
+            "(STATE): the peer was not watched. What TCP's table of transitions makes of the\n"
+            "segments that came from it, and of ours, taken to have arrived.\n";
     }
     const bool is_any_lost =
         std::ranges::any_of(rows_, [](const row& r) { return !r.has_arrived; });

@@ -240,9 +240,9 @@ void stack::on_icmp(const wire::ipv4_header& header, const slice& payload,
     // MUST-54, MUST-56, SHLD-26: which errors are hard.
     const bool is_hard =
         report->problem == protocol_unreachable || report->problem == port_unreachable;
-    const errc kind = is_hard                                    ? errc::connection_refused
+    const errc kind = is_hard                                  ? errc::connection_refused
                       : report->problem == network_unreachable ? errc::network_unreachable
-                                                                 : errc::host_unreachable;
+                                                               : errc::host_unreachable;
     tcp_.on_icmp_error(tuple, kind, is_hard, quoted, now);
 }
 

@@ -28,12 +28,12 @@ namespace weft::net {
 
 /// What a stack is made of. Plain values.
 struct stack_options {
-    ip_prefix address;                          ///< ours, with the network's prefix
-    std::optional<ip_address> gateway;          ///< for everything outside the prefix
-    mac_address mac;                            ///< unused on a raw_ip link
-    device_capabilities device;                 ///< of the device the frames go to
+    ip_prefix address;                  ///< ours, with the network's prefix
+    std::optional<ip_address> gateway;  ///< for everything outside the prefix
+    mac_address mac;                    ///< unused on a raw_ip link
+    device_capabilities device;         ///< of the device the frames go to
     tcp::config tcp;
-    tcp::hash_secret secret;                    ///< 128 random bits; the same bits replay a run
+    tcp::hash_secret secret;  ///< 128 random bits; the same bits replay a run
 };
 
 class stack final : private tcp::network_layer {

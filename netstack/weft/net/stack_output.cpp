@@ -21,8 +21,8 @@ bool stack::is_transmit_pending() noexcept {
 
 bool stack::poll_frame(tx_slot& slot, instant now) {
     // ARP once more: a reply that finds its next hop unresolved gives rise to a question.
-    const bool has_frame = poll_arp(slot, now) || poll_reply(slot, now) || poll_tcp(slot, now) ||
-                           poll_arp(slot, now);
+    const bool has_frame =
+        poll_arp(slot, now) || poll_reply(slot, now) || poll_tcp(slot, now) || poll_arp(slot, now);
     if (has_frame) ++counters_.frames_sent;
     return has_frame;
 }
@@ -33,8 +33,8 @@ bool stack::is_ethernet() const noexcept {
 
 void stack::emit_ethernet(const mac_address& to, std::uint16_t type, tx_slot& slot) noexcept {
     if (!is_ethernet()) return;
-    slot.header_bytes += static_cast<std::uint32_t>(wire::emit_ethernet(
-        {to, options_.mac, type}, slot.headers.data() + slot.header_bytes));
+    slot.header_bytes += static_cast<std::uint32_t>(
+        wire::emit_ethernet({to, options_.mac, type}, slot.headers.data() + slot.header_bytes));
 }
 
 // ---- ARP
@@ -120,9 +120,9 @@ void stack::send_echo_reply(const wire::ipv4_header& request, wire::bytes_view m
     answer.extend(static_cast<std::uint32_t>(message.size()));
     ip::make_echo_reply(message, answer.bytes());
     ++counters_.icmp_echo_replied;
-    send_datagram(ip::reply_header(request, wire::ip_protocol::icmp, message.size(),
-                                   ++identification_),
-                  answer.bytes());
+    send_datagram(
+        ip::reply_header(request, wire::ip_protocol::icmp, message.size(), ++identification_),
+        answer.bytes());
 }
 
 void stack::send_icmp_error(const ip::icmp_problem& problem, const wire::ipv4_header& header,
@@ -213,8 +213,8 @@ void stack::emit_tcp_frame(const tcp::connection& c, const tcp::outgoing& out,
     ip.source = tuple.local_address.v4();
     ip.destination = tuple.remote_address.v4();
     ip.protocol = wire::ip_protocol::tcp;
-    ip.total_bytes = static_cast<std::uint16_t>(wire::ipv4_header_bytes + tcp_bytes +
-                                                slot.payload_bytes);
+    ip.total_bytes =
+        static_cast<std::uint16_t>(wire::ipv4_header_bytes + tcp_bytes + slot.payload_bytes);
     ip.dont_fragment = true;
     wire::emit_ipv4(ip, slot.headers.data() + ip_at);
 

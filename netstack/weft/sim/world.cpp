@@ -12,8 +12,8 @@ namespace {
 }
 
 net::mac_address numbered_mac(std::size_t n) {
-    return net::mac_address{{0x02, 0, 0, 0, static_cast<std::uint8_t>(n >> 8),
-                             static_cast<std::uint8_t>(n)}};
+    return net::mac_address{
+        {0x02, 0, 0, 0, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)}};
 }
 
 }  // namespace
@@ -50,12 +50,12 @@ world::machine& world::make(std::string_view prefix, const host_settings& settin
         gateway = net::ip_address::parse(settings.gateway);
         if (!gateway) reject(settings.gateway);
     }
-    auto made = std::make_unique<machine>(
-        scheduler_, net::memory_device_options{.link = settings.link,
-                                               .mtu = settings.mtu,
-                                               .offloads = settings.offloads,
-                                               .slots = settings.slots,
-                                               .seed = random_.next()});
+    auto made = std::make_unique<machine>(scheduler_,
+                                          net::memory_device_options{.link = settings.link,
+                                                                     .mtu = settings.mtu,
+                                                                     .offloads = settings.offloads,
+                                                                     .slots = settings.slots,
+                                                                     .seed = random_.next()});
     net::device* device = &made->device;
     if (pcap_path != nullptr) {
         auto created = net::pcap_writer::create(*pcap_path, scheduler_, made->device);

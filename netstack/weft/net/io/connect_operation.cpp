@@ -47,8 +47,7 @@ void connect_operation::on_event(operation& posted) noexcept {
         return;
     }
     self.reset();
-    self.park(self.host_.scheduler_, self.stop_,
-              self.connection_->waiter(tcp::wait::connected));
+    self.park(self.host_.scheduler_, self.stop_, self.connection_->waiter(tcp::wait::connected));
 }
 
 result<tcp_stream> connect_operation::finish() noexcept {

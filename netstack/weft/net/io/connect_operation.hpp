@@ -11,8 +11,8 @@ namespace weft::net {
 
 class connect_operation : public operation {
 public:
-    connect_operation(completion resume, host& owner, const endpoint& remote,
-                      const endpoint& local, const tcp::connection_options& options) noexcept
+    connect_operation(completion resume, host& owner, const endpoint& remote, const endpoint& local,
+                      const tcp::connection_options& options) noexcept
         : operation{&on_event},
           resume_{resume},
           host_{owner},

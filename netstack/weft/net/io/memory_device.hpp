@@ -55,11 +55,11 @@ public:
         std::uint64_t duplicated = 0;
         std::uint64_t corrupted = 0;
         std::uint64_t reordered = 0;
-        std::uint64_t filtered = 0;       ///< dropped by the filter
+        std::uint64_t filtered = 0;  ///< dropped by the filter
         std::uint64_t too_long = 0;
         std::uint64_t queue_full = 0;
-        std::uint64_t nobody_there = 0;   ///< not plugged in, or the other end not started
-        std::uint64_t no_memory = 0;      ///< the receiver's pool had no block
+        std::uint64_t nobody_there = 0;  ///< not plugged in, or the other end not started
+        std::uint64_t no_memory = 0;     ///< the receiver's pool had no block
     };
     enum class fate : std::uint8_t { pass, drop };
     /// Decides on each frame before chance does; sees the whole frame.

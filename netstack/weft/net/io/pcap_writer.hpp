@@ -26,8 +26,8 @@ public:
     /// after 1970-01-01: see `wall_clock_origin`. Both references must outlive the writer.
     /// Errors: the system's, when the file cannot be created.
     [[nodiscard]] static result<std::unique_ptr<pcap_writer>> create(
-        const std::string& path, scheduler& on, device& wrapped,
-        duration origin = duration::zero(), std::string_view interface_name = "weft");
+        const std::string& path, scheduler& on, device& wrapped, duration origin = duration::zero(),
+        std::string_view interface_name = "weft");
     ~pcap_writer() override;
 
     /// What to pass as `origin` so that a steady clock's frames carry today's date.

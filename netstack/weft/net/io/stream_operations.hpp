@@ -75,8 +75,7 @@ public:
         : stream_wait{resume, owner, on, tcp::wait::writable}, rest_{bytes} {}
 
     [[nodiscard]] bool ready() const noexcept {
-        return connection_ == nullptr || rest_.empty() ||
-               connection_->write_room() >= rest_.size();
+        return connection_ == nullptr || rest_.empty() || connection_->write_room() >= rest_.size();
     }
     void start(const environment& in) noexcept;
     bool advance() noexcept;

@@ -21,8 +21,7 @@ public:
             case tap_errc::not_permitted:
                 return "attaching to a TAP needs CAP_NET_ADMIN: run with sudo, inside `unshare "
                        "-rn`, or have root run `ip tuntap add NAME mode tap user YOU` first";
-            case tap_errc::busy:
-                return "another program is attached to this TAP";
+            case tap_errc::busy: return "another program is attached to this TAP";
             case tap_errc::bad_name:
                 return "not an interface name: 1 to 15 bytes, without '/', ':', '%' and spaces";
             case tap_errc::no_such_interface:
@@ -39,19 +38,13 @@ public:
     [[nodiscard]] std::error_condition default_error_condition(int value) const noexcept override {
         switch (static_cast<tap_errc>(value)) {
             case tap_errc::driver_missing:
-            case tap_errc::no_such_interface:
-                return std::errc::no_such_device;
-            case tap_errc::driver_forbidden:
-                return std::errc::permission_denied;
-            case tap_errc::not_permitted:
-                return std::errc::operation_not_permitted;
-            case tap_errc::busy:
-                return std::errc::device_or_resource_busy;
+            case tap_errc::no_such_interface: return std::errc::no_such_device;
+            case tap_errc::driver_forbidden: return std::errc::permission_denied;
+            case tap_errc::not_permitted: return std::errc::operation_not_permitted;
+            case tap_errc::busy: return std::errc::device_or_resource_busy;
             case tap_errc::bad_name:
-            case tap_errc::not_a_tap:
-                return std::errc::invalid_argument;
-            case tap_errc::no_offload:
-                return std::errc::not_supported;
+            case tap_errc::not_a_tap: return std::errc::invalid_argument;
+            case tap_errc::no_offload: return std::errc::not_supported;
         }
         return {value, *this};
     }

@@ -37,13 +37,10 @@ result<int> open_driver() noexcept {
     switch (errno) {
         case ENOENT:
         case ENODEV:
-        case ENXIO:
-            return tap_errc::driver_missing;
+        case ENXIO: return tap_errc::driver_missing;
         case EACCES:
-        case EPERM:
-            return tap_errc::driver_forbidden;
-        default:
-            return last_error();
+        case EPERM: return tap_errc::driver_forbidden;
+        default: return last_error();
     }
 }
 
@@ -58,14 +55,10 @@ result<void> set_interface(int fd, ifreq& request) {
     }
     switch (errno) {
         case EPERM:
-        case EACCES:
-            return tap_errc::not_permitted;
-        case EBUSY:
-            return tap_errc::busy;
-        case EINVAL:
-            return tap_errc::not_a_tap;
-        default:
-            return last_error();
+        case EACCES: return tap_errc::not_permitted;
+        case EBUSY: return tap_errc::busy;
+        case EINVAL: return tap_errc::not_a_tap;
+        default: return last_error();
     }
 }
 

@@ -104,13 +104,9 @@ bool fragment_store::add(datagram& into, const wire::ipv4_header& header,
     const std::size_t end = begin + payload.size();
     const std::size_t known_end = into.pieces.empty() ? 0 : into.pieces.back().end;
     switch (fit_of(into, begin, end)) {
-        case fit::duplicate:
-            return false;
-        case fit::overlaps:
-            poison(into, counters_.fragments_overlapping);
-            return false;
-        case fit::fits:
-            break;
+        case fit::duplicate: return false;
+        case fit::overlaps: poison(into, counters_.fragments_overlapping); return false;
+        case fit::fits: break;
     }
     // Two ends, or text behind the end: as impossible as an overlap, and as suspect.
     if (header.more_fragments ? end >= into.end : into.end != unknown_end || known_end > end) {

@@ -54,11 +54,8 @@ std::optional<ready_reply> reply_queue::poll(neighbor_cache* neighbors, instant 
                                            ? neighbor_answer{resolution::resolved, {}}
                                            : neighbors->lookup(oldest.next_hop, now);
         switch (answer.status) {
-            case resolution::resolved:
-                return lend(position, answer.mac);
-            case resolution::failed:
-                drop(position);
-                break;
+            case resolution::resolved: return lend(position, answer.mac);
+            case resolution::failed: drop(position); break;
             case resolution::waiting:
                 if (waiting_for(oldest.next_hop) == max_waiting_per_neighbor) {
                     drop(first_waiting_for(oldest.next_hop));  // RFC 1122 keeps the latest

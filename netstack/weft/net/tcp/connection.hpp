@@ -54,9 +54,7 @@ struct signaled_tag;
 /// hop is being resolved: it is on one of the two at most.
 using transmit_tag = ip::neighbor_waiter;
 
-class connection : public list_hook<signaled_tag>,
-                   public ip::neighbor_waiter,
-                   private timer_node {
+class connection : public list_hook<signaled_tag>, public ip::neighbor_waiter, private timer_node {
 public:
     connection(demux& owner, connection_id id, const four_tuple& tuple,
                const connection_options& options, bool is_passive) noexcept;
@@ -265,9 +263,9 @@ private:
     std::uint8_t duplicate_acks_ = 0;
     std::uint8_t quick_acks_ = 0;
     std::uint8_t duplicates_due_ = 0;  ///< duplicate ACKs still to send, one a segment
-    std::uint16_t mss_ = 536;       ///< payload bytes of a full segment we send
-    std::uint16_t peer_mss_ = 536;  ///< as the peer announced
-    std::uint16_t rmss_ = 536;      ///< the largest segment seen: SHLD-19 counts in it
+    std::uint16_t mss_ = 536;          ///< payload bytes of a full segment we send
+    std::uint16_t peer_mss_ = 536;     ///< as the peer announced
+    std::uint16_t rmss_ = 536;         ///< the largest segment seen: SHLD-19 counts in it
     state_mask visited_ = mask_of(state::closed);
     bool passive_ : 1 = false;
     bool ack_now_ : 1 = false;

@@ -110,8 +110,8 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
     std::uint32_t count = std::min({unsent, congestion_room, offered, max_text_bytes()});
     // Whole segments; the rest of the text joins them only if it may leave now.
     if (count > mss_ && (count != unsent || !(no_delay_ || fin_pending_))) count -= count % mss_;
-    window_limited_ = congestion_room < std::min<std::uint32_t>(unsent, mss_) ||
-                      congestion_room <= count + mss_;
+    window_limited_ =
+        congestion_room < std::min<std::uint32_t>(unsent, mss_) || congestion_room <= count + mss_;
 
     if (probe_due_ && is_idle && count < mss_) {
         // RFC 9293 §3.8.6.1: at least one octet, whatever the window (MUST-36).
@@ -142,8 +142,8 @@ bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent) const n
 bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
                            instant now) {
     const bool is_new = from == snd_.nxt;
-    bool is_fin = is_new ? fin_pending_ && count == unsent_bytes()
-                         : fin_sent_ && from + count == snd_.nxt;
+    bool is_fin =
+        is_new ? fin_pending_ && count == unsent_bytes() : fin_sent_ && from + count == snd_.nxt;
     if (is_fin && !is_new) --count;  // its own number is not text
     const std::uint32_t offset = from - text_begin();
     const std::uint32_t gathered = sending_.gather(offset, count, slot);

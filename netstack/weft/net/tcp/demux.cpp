@@ -94,9 +94,8 @@ void demux::answer_closed(const four_tuple& tuple, const segment& seg, instant n
     if (seg.has(tcp_flags::ack)) {
         network_.send_reply({tuple, seg.ack.value(), 0, tcp_flags::rst}, now);
     } else {
-        network_.send_reply({tuple, 0, (seg.seq + seg.len()).value(),
-                             tcp_flags::rst | tcp_flags::ack},
-                            now);
+        network_.send_reply(
+            {tuple, 0, (seg.seq + seg.len()).value(), tcp_flags::rst | tcp_flags::ack}, now);
     }
 }
 
@@ -248,8 +247,7 @@ listener* demux::find_listener(const ip_address& address, std::uint16_t port) no
 
 /// RFC 6056 §3.3.3: a keyed offset for each destination, and a counter. 0: none is free.
 std::uint16_t demux::choose_port(const endpoint& remote, const ip_address& local) {
-    const std::uint32_t count =
-        config_.ephemeral_port_last - config_.ephemeral_port_first + 1U;
+    const std::uint32_t count = config_.ephemeral_port_last - config_.ephemeral_port_first + 1U;
     const four_tuple whom{local, remote.address, 0, remote.port};
     const auto offset = static_cast<std::uint32_t>(keyed_hash(secret_, whom, 3));
     for (std::uint32_t tried = 0; tried < count; ++tried) {

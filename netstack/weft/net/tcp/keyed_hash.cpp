@@ -50,8 +50,8 @@ std::uint64_t keyed_hash(const hash_secret& secret, const four_tuple& tuple,
     if (tuple.remote_address.is_v4()) {  // the high halves are constant
         return keyed_hash(secret, {local.low(), remote.low(), ports | purpose << 32});
     }
-    return keyed_hash(secret, {local.high(), local.low(), remote.high(), remote.low(),
-                               ports | purpose << 32});
+    return keyed_hash(
+        secret, {local.high(), local.low(), remote.high(), remote.low(), ports | purpose << 32});
 }
 
 }  // namespace weft::net::tcp

@@ -13,9 +13,9 @@ namespace weft::net::tcp {
 /// Probes an idle connection (RFC 9293 §3.8.4). Off by default (MUST-25).
 struct keepalive_options {
     bool enabled = false;
-    duration idle = std::chrono::hours{2};          ///< before the first probe (MUST-28)
-    duration interval = std::chrono::seconds{75};   ///< between unanswered probes
-    std::uint8_t probes = 9;                        ///< unanswered, until timed_out (MUST-29)
+    duration idle = std::chrono::hours{2};         ///< before the first probe (MUST-28)
+    duration interval = std::chrono::seconds{75};  ///< between unanswered probes
+    std::uint8_t probes = 9;                       ///< unanswered, until timed_out (MUST-29)
 };
 
 /// Of one connection; of a listener, for the connections it accepts.
@@ -45,17 +45,17 @@ struct config {
     duration initial_rto = std::chrono::seconds{1};            ///< RFC 6298 §2.1
     /// Deviates: RFC 6298 §2.4 says 1 s. 200 ms is what deployed stacks use.
     duration min_rto = std::chrono::milliseconds{200};
-    duration max_rto = std::chrono::seconds{60};               ///< RFC 6298 §2.5
-    duration delayed_ack = std::chrono::milliseconds{40};      ///< MUST-40: below 0.5 s
-    duration fin_wait_2_limit = std::chrono::seconds{60};      ///< for orphans only
-    bool window_scaling = true;                                ///< RFC 7323 §2
-    bool timestamps = true;                                    ///< RFC 7323 §3
+    duration max_rto = std::chrono::seconds{60};           ///< RFC 6298 §2.5
+    duration delayed_ack = std::chrono::milliseconds{40};  ///< MUST-40: below 0.5 s
+    duration fin_wait_2_limit = std::chrono::seconds{60};  ///< for orphans only
+    bool window_scaling = true;                            ///< RFC 7323 §2
+    bool timestamps = true;                                ///< RFC 7323 §3
     std::uint32_t max_connections = 1U << 20;
     std::uint32_t max_orphans = 16384;
-    std::uint32_t challenge_acks_per_second = 1000;            ///< RFC 5961 §7
-    std::uint16_t ephemeral_port_first = 32768;                ///< RFC 6056 §3.2
+    std::uint32_t challenge_acks_per_second = 1000;  ///< RFC 5961 §7
+    std::uint16_t ephemeral_port_first = 32768;      ///< RFC 6056 §3.2
     std::uint16_t ephemeral_port_last = 65535;
-    std::uint8_t initial_window_segments = 10;                 ///< RFC 6928 §2
+    std::uint8_t initial_window_segments = 10;  ///< RFC 6928 §2
 };
 
 }  // namespace weft::net::tcp

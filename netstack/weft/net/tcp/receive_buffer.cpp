@@ -71,8 +71,7 @@ std::uint32_t receive_buffer::read(std::span<std::byte> into) noexcept {
     std::uint32_t copied = 0;
     while (copied < into.size() && size_ != 0) {
         const std::span<const std::byte> head = view();
-        const auto count =
-            static_cast<std::uint32_t>(std::min(head.size(), into.size() - copied));
+        const auto count = static_cast<std::uint32_t>(std::min(head.size(), into.size() - copied));
         std::copy_n(head.data(), count, into.data() + copied);
         consume(count);
         copied += count;

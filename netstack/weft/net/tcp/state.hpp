@@ -30,19 +30,19 @@ enum class state : std::uint8_t {
 inline constexpr std::size_t state_count = 11;
 
 enum class event : std::uint8_t {
-    open_passive,   ///< a listener, or its child, begins
-    open_active,    ///< OPEN call; our SYN goes out
-    got_syn,        ///< a SYN without an acceptable ACK
-    got_syn_ack,    ///< a SYN that acknowledges ours
-    syn_acked,      ///< our SYN, sent from SYN-RECEIVED, was acknowledged
-    close_called,   ///< CLOSE call; our FIN follows the queued data
-    fin_acked,      ///< our FIN was acknowledged
-    got_fin,        ///< the peer's FIN was reached in order
-    got_reset,      ///< an acceptable RST
-    abort_called,   ///< ABORT call, or the end of an orphan
-    timed_out,      ///< R2, or an unreachable peer
-    two_msl_passed, ///< the TIME-WAIT timeout
-    reopened,       ///< a new SYN takes over a connection in TIME-WAIT
+    open_passive,    ///< a listener, or its child, begins
+    open_active,     ///< OPEN call; our SYN goes out
+    got_syn,         ///< a SYN without an acceptable ACK
+    got_syn_ack,     ///< a SYN that acknowledges ours
+    syn_acked,       ///< our SYN, sent from SYN-RECEIVED, was acknowledged
+    close_called,    ///< CLOSE call; our FIN follows the queued data
+    fin_acked,       ///< our FIN was acknowledged
+    got_fin,         ///< the peer's FIN was reached in order
+    got_reset,       ///< an acceptable RST
+    abort_called,    ///< ABORT call, or the end of an orphan
+    timed_out,       ///< R2, or an unreachable peer
+    two_msl_passed,  ///< the TIME-WAIT timeout
+    reopened,        ///< a new SYN takes over a connection in TIME-WAIT
 };
 
 inline constexpr std::size_t event_count = 13;

@@ -16,8 +16,7 @@ std::optional<icmp_type> known_type(std::uint8_t value) noexcept {
         case icmp_type::redirect:
         case icmp_type::echo_request:
         case icmp_type::time_exceeded:
-        case icmp_type::parameter_problem:
-            return type;
+        case icmp_type::parameter_problem: return type;
     }
     return std::nullopt;
 }
@@ -36,39 +35,30 @@ std::optional<quoted_datagram> parse_quote(bytes_view quote) noexcept {
 
 delivery_problem unreachable_problem(std::uint8_t code) noexcept {
     switch (code) {
-        case unreachable_code::protocol:
-            return delivery_problem::protocol_unreachable;
-        case unreachable_code::port:
-            return delivery_problem::port_unreachable;
-        case unreachable_code::fragmentation_needed:
-            return delivery_problem::packet_too_big;
-        case unreachable_code::source_route_failed:
-            return delivery_problem::source_route_failed;
+        case unreachable_code::protocol: return delivery_problem::protocol_unreachable;
+        case unreachable_code::port: return delivery_problem::port_unreachable;
+        case unreachable_code::fragmentation_needed: return delivery_problem::packet_too_big;
+        case unreachable_code::source_route_failed: return delivery_problem::source_route_failed;
         // RFC 1122 §3.2.2.1: 6, 8 and 11 are about a network; 7 and 12 about a host.
         case unreachable_code::network:
         case 6:
         case 8:
-        case 11:
-            return delivery_problem::network_unreachable;
+        case 11: return delivery_problem::network_unreachable;
         case 9:
         case 10:
-        case unreachable_code::administratively_prohibited:
-            return delivery_problem::prohibited;
-        default:
-            return delivery_problem::host_unreachable;
+        case unreachable_code::administratively_prohibited: return delivery_problem::prohibited;
+        default: return delivery_problem::host_unreachable;
     }
 }
 
 delivery_problem problem_of(const icmp_message& message) noexcept {
     switch (message.type) {
-        case icmp_type::destination_unreachable:
-            return unreachable_problem(message.code);
+        case icmp_type::destination_unreachable: return unreachable_problem(message.code);
         case icmp_type::time_exceeded:
             return message.code == time_exceeded_code::in_reassembly
                        ? delivery_problem::reassembly_timed_out
                        : delivery_problem::hop_limit_exceeded;
-        default:
-            return delivery_problem::parameter_problem;
+        default: return delivery_problem::parameter_problem;
     }
 }
 

@@ -44,8 +44,7 @@ bool read_option(std::uint8_t kind, bytes_view value, tcp_options& into) noexcep
             }
             into.set_timestamps({load_be32(at), load_be32(at + 4)});
             return true;
-        default:
-            return true;  // unknown: skipped by its length (RFC 9293 MUST-6)
+        default: return true;  // unknown: skipped by its length (RFC 9293 MUST-6)
     }
 }
 
