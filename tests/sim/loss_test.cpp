@@ -113,7 +113,8 @@ TEST_CASE("a wire that flips bits brings every byte right, and counts the sums t
     CHECK(bad > 10);
 }
 
-TEST_CASE("0 to 30 % loss with reordering and duplication, many seeds: every byte, in order, once") {
+TEST_CASE(
+    "0 to 30 % loss with reordering and duplication, many seeds: every byte, in order, once") {
     // WEFT_SIM_SEEDS=5000 tries more of them.
     const char* wanted = std::getenv("WEFT_SIM_SEEDS");
     const std::uint64_t seeds = wanted == nullptr ? 120 : std::strtoull(wanted, nullptr, 10);

@@ -150,7 +150,8 @@ void neighbor_cache::on_claim(const ip_address& address, const mac_address& mac,
         }
         return;
     }
-    // An answer counts only for a question of ours: otherwise (a duplicate, say) it is just a claim.
+    // An answer counts only for a question of ours: otherwise (a duplicate, say) it is just a
+    // claim.
     if (kind == claim::confirm && found->asked > 0) {
         learn(*found, mac, neighbor_state::reachable, now);
         return;

@@ -99,9 +99,9 @@ void connection::take_round_trip_sample(const sent_ranges::acknowledged& done, c
         rto_.on_no_syn_sample(settings());
         return;
     }
-    // The echo tells which copy was acknowledged. Where it is an earlier one, and the later copy can
-    // have been answered by now, the first answer may have been lost: no sample, or each such loss
-    // would stretch the timeout.
+    // The echo tells which copy was acknowledged. Where it is an earlier one, and the later copy
+    // can have been answered by now, the first answer may have been lost: no sample, or each such
+    // loss would stretch the timeout.
     const std::uint32_t echo = seg.options.timestamps().echo;
     const bool is_earlier_copy =
         static_cast<std::int32_t>(echo - timestamp_now(done.resent_at)) < 0;
