@@ -29,6 +29,7 @@ wrong_usage() {
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
+. "$root/cmake/install_missing.sh"
 build=$root/build/demo
 pcap=$build/connection.pcapng
 tap=weft0
@@ -58,32 +59,6 @@ done
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n%s\n' "$*"; }
-
-install_missing() {
-    command -v dpkg-query >/dev/null || return 0 # not Debian: CMake says what it does not find
-    local packages=(g++ cmake ninja-build pkg-config liburing-dev libspdlog-dev libexpected-dev
-        libcli11-dev libboost-dev curl iproute2 iputils-ping util-linux)
-    local missing=() package
-    for package in "${packages[@]}"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
-            missing+=("$package")
-    done
-    [ ${#missing[@]} -gt 0 ] || return 0
-
-    local as_root=()
-    if [ "$(id -u)" != 0 ]; then
-        if command -v sudo >/dev/null; then as_root=(sudo); else install=no; fi
-    fi
-    if [ "$install" = no ]; then
-        echo "missing: ${missing[*]}" >&2
-        echo "as root: apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
-        exit 2
-    fi
-    say "Installing ${missing[*]}"
-    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0)
-    "${apt[@]}" update </dev/null
-    "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
-}
 
 build_server() {
     say "Building http_server (in ${build#"$PWD"/})"
@@ -191,6 +166,6 @@ if [ "$inside" = yes ]; then
     fetch_inside
     exit 0
 fi
-install_missing
+install_missing "$install" "${weft_build_packages[@]}" curl iproute2 iputils-ping util-linux
 build_server
 enter_namespace

@@ -2,6 +2,7 @@
 # Installs what is missing, builds, runs the tests. What a person types and what CI runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. cmake/install_missing.sh
 
 usage() {
     cat <<'TEXT'
@@ -20,7 +21,7 @@ Needs the network only to install. Tests that need a network make their own name
   --no-install     never call apt; say what is missing and stop
   -h, --help       this text
 
-Exit status: 0 passed, 1 something failed, 2 wrong usage.
+Exit status: 0 passed, 1 something failed, 2 wrong usage or not possible here.
 TEXT
 }
 
@@ -68,36 +69,11 @@ done
 [ ${#presets[@]} -gt 0 ] || presets=(dev)
 
 # What the build needs, then what the tests against the kernel's TCP need.
-packages=(g++ cmake ninja-build pkg-config liburing-dev libspdlog-dev libexpected-dev libcli11-dev
-    libboost-dev doctest-dev
+packages=("${weft_build_packages[@]}" doctest-dev
     python3 git ca-certificates iproute2 iputils-ping curl socat iperf3 tshark util-linux procps)
 case " ${presets[*]} " in
     *" asan "* | *" tsan "* | *" clang "* | *" fuzz "*) packages+=(clang-19 libclang-rt-19-dev) ;;
 esac
-
-install_missing() {
-    command -v dpkg-query >/dev/null || return 0 # not Debian: CMake says what it does not find
-    local missing=() package
-    for package in "${packages[@]}"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
-            missing+=("$package")
-    done
-    [ ${#missing[@]} -gt 0 ] || return 0
-    echo "missing: ${missing[*]}"
-
-    local as_root=()
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null && as_root=(sudo)
-        [ ${#as_root[@]} -gt 0 ] || install=no
-    fi
-    if [ "$install" = no ]; then
-        echo "as root: apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
-        exit 1
-    fi
-    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0)
-    "${apt[@]}" update </dev/null
-    "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
-}
 
 passed=0
 failed=0
@@ -137,7 +113,10 @@ PYTHON
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-install_missing
+install_missing "$install" "${packages[@]}"
+if command -v ccache >/dev/null; then
+    export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+fi
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 for preset in "${presets[@]}"; do
     run_preset "$preset"
