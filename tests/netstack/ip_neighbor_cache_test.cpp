@@ -205,23 +205,30 @@ TEST_CASE("a waiter that dies has left, one that parks too late is woken at once
     CHECK_FALSE(left_behind.is_linked());
 }
 
-TEST_CASE("the least recently used entry gives way and wakes who waits for it") {
+TEST_CASE("the least recently used entry gives way") {
     neighbor_cache cache{{.max_entries = 3}};
-    neighbor_waiter waiter;
-    (void)cache.lookup(host(1), at(0s));
-    cache.park(host(1), waiter);
-    (void)cache.lookup(host(2), at(0s));
-    (void)cache.lookup(host(3), at(0s));
+    for (unsigned i = 1; i <= 3; ++i) cache.on_claim(host(i), peer_mac, claim::create, at(0s));
     (void)cache.lookup(host(1), at(0s));
     (void)cache.lookup(host(4), at(0s));  // displaces 2
     CHECK(cache.size() == 3);
     CHECK(cache.evicted_count() == 1);
     CHECK_FALSE(cache.state_of(host(2), at(0s)));
+    CHECK(cache.state_of(host(1), at(0s)));
+}
+
+TEST_CASE("a question displaces no other question; a claim does, and wakes who waits") {
+    neighbor_cache cache{{.max_entries = 2}};
+    neighbor_waiter waiter;
+    (void)cache.lookup(host(1), at(0s));
+    cache.park(host(1), waiter);
+    (void)cache.lookup(host(2), at(0s));
+    CHECK(cache.lookup(host(3), at(0s)).status == resolution::failed);
     CHECK(cache.poll_woken() == nullptr);
-    (void)cache.lookup(host(5), at(0s));
-    (void)cache.lookup(host(6), at(0s));  // displaces 1
+    CHECK(cache.evicted_count() == 0);
+    cache.on_claim(host(4), peer_mac, claim::create, at(0s));  // displaces 1
     CHECK(cache.poll_woken() == &waiter);
-    CHECK(cache.lookup(host(1), at(0s)).status == resolution::waiting);
+    CHECK(cache.lookup(host(1), at(0s)).status == resolution::waiting);  // displaces 4
+    CHECK(cache.lookup(host(4), at(0s)).status == resolution::failed);
 }
 
 TEST_CASE("ten thousand neighbours leave a bounded cache that still finds its own") {

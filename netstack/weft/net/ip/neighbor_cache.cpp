@@ -41,6 +41,22 @@ neighbor_cache::entry* neighbor_cache::find(const ip_address& address) const noe
     return at;
 }
 
+/// A question displaces no other question: those who wait for it would ask anew at once, and so on
+/// without end. False: every entry is one.
+bool neighbor_cache::make_room() noexcept {
+    if (!free_.empty()) {
+        return true;
+    }
+    for (entry& oldest : used_) {
+        if (oldest.state != neighbor_state::incomplete) {
+            remove(oldest);
+            ++evicted_;
+            return true;
+        }
+    }
+    return false;
+}
+
 neighbor_cache::entry& neighbor_cache::add(const ip_address& address) {
     if (free_.empty()) {
         remove(used_.front());
@@ -89,6 +105,9 @@ void neighbor_cache::ask(entry& about, neighbor_state state) {
 neighbor_answer neighbor_cache::lookup(const ip_address& address, instant now) {
     entry* found = find(address);
     if (found == nullptr) {
+        if (!make_room()) {
+            return {resolution::failed, {}};
+        }
         ask(add(address), neighbor_state::incomplete);
         return {resolution::waiting, {}};
     }

@@ -66,7 +66,8 @@ public:
     neighbor_cache(const neighbor_cache&) = delete;
     neighbor_cache& operator=(const neighbor_cache&) = delete;
 
-    /// The link address of `address`; begins to resolve it when it is not known.
+    /// The link address of `address`; begins to resolve it when it is not known. Failed, too, while
+    /// as many questions are open as there are entries.
     [[nodiscard]] neighbor_answer lookup(const ip_address& address, instant now);
 
     /// Puts `waiter` on the entry that lookup() said is waiting. If the entry has gone or settled
@@ -106,6 +107,7 @@ private:
 
     [[nodiscard]] entry* find(const ip_address& address) const noexcept;
     entry& add(const ip_address& address);
+    [[nodiscard]] bool make_room() noexcept;
     void remove(entry& gone) noexcept;
     void ask(entry& about, neighbor_state state);
     void learn(entry& about, const mac_address& mac, neighbor_state state, instant now);
