@@ -8,9 +8,10 @@ using namespace net;
 
 namespace {
 
-stack_options options_for(const device_capabilities& device, const tcp::config& c) {
+stack_options options_for(const device_capabilities& device, const tcp::config& c,
+                          unsigned prefix) {
     stack_options o;
-    o.address = ip_prefix{stack_link::our_ip, 24};
+    o.address = ip_prefix{stack_link::our_ip, prefix};
     o.mac = stack_link::our_mac;
     o.device = device;
     o.tcp = c;
@@ -48,8 +49,8 @@ sent_frame read_frame(byte_string bytes, bool has_ethernet) {
 }  // namespace
 
 stack_link::stack_link(const device_capabilities& device, const tcp::config& c,
-                       std::size_t pool_bytes)
-    : pool{pool_bytes}, ours{options_for(device, c), pool} {
+                       std::size_t pool_bytes, unsigned prefix)
+    : pool{pool_bytes}, ours{options_for(device, c, prefix), pool} {
     (void)frames();  // its announcement
 }
 

@@ -92,6 +92,28 @@ TEST_CASE("many connections wait for one next hop, and all go when it answers") 
     for (auto* c : all) c->release(link.now);
 }
 
+TEST_CASE(
+    "more unknown next hops than can be asked for at once end as unreachable, not in a storm") {
+    stack_link link{{}, {}, std::size_t{1} << 26, 16};
+    std::vector<tcp::connection*> all;
+    for (unsigned i = 1; i <= 2000; ++i) {
+        const ipv4_address to{(10U << 24) + (1U << 8) + i};
+        all.push_back(link.ours.connect({to, 80}, {}, link.now).value());
+    }
+    std::size_t questions = link.frames().size();
+    CHECK(questions >= 256);
+    CHECK(questions <= 2000);
+    for (int second = 0; second < 20; ++second) {
+        link.wait(1s);
+        questions = link.frames().size();
+        CHECK(questions <= 2000);
+    }
+    for (auto* c : all) {
+        CHECK(c->state() == tcp::state::closed);
+        c->release(link.now);
+    }
+}
+
 TEST_CASE("connections with much to say take turns") {
     stack_link link;
     link.introduce_peer();

@@ -235,6 +235,48 @@ TEST_CASE("SYNs beyond the backlog are dropped and counted, and room is found ag
     CHECK(peer.sees().has(tcp_flags::syn | tcp_flags::ack));
 }
 
+TEST_CASE(
+    "a third step that finds the accept queue full is passed over, and counts when it comes "
+    "again") {
+    scripted_peer peer = in_state(state::closed, {.passive = true});
+    peer.listener =
+        peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 2}, peer.now).value();
+    const auto gives = [&](std::uint16_t port, tcp_flags flags, std::uint32_t acknowledged) {
+        weft::net::tcp::four_tuple other = scripted_peer::tuple();
+        other.remote_port = port;
+        weft::net::tcp::segment seg;
+        seg.flags = flags;
+        seg.seq = weft::net::tcp::sequence_number{flags == tcp_flags::syn ? 1U : 2U};
+        seg.ack = weft::net::tcp::sequence_number{acknowledged};
+        seg.wnd = 1000;
+        peer.demux.on_segment(other, seg, peer.now);
+        return peer.sees();
+    };
+    std::uint32_t iss[3];
+    for (std::uint16_t i = 0; i < 2; ++i) {
+        const auto port = static_cast<std::uint16_t>(90 + i);
+        iss[i] = gives(port, tcp_flags::syn, 0).seq;
+    }
+    (void)gives(90, tcp_flags::ack, iss[0] + 1);  // one is complete, so a third SYN is taken
+    iss[2] = gives(92, tcp_flags::syn, 0).seq;
+    (void)gives(91, tcp_flags::ack, iss[1] + 1);
+    CHECK(peer.listener->queued() == 2);
+    (void)gives(92, tcp_flags::ack, iss[2] + 1);
+    CHECK(peer.listener->queued() == 2);
+    CHECK(peer.listener->pending() == 1);
+    peer.listener->accept().release(peer.now);
+    (void)peer.sees_all();
+    script_segment again;  // among what the one that was let go of says
+    while (!again.has(tcp_flags::syn)) {
+        again = peer.waits_for_segment(10s);
+        REQUIRE_FALSE(again == nothing);
+    }
+    CHECK(again.seq == iss[2]);
+    (void)gives(92, tcp_flags::ack, iss[2] + 1);
+    CHECK(peer.listener->queued() == 2);
+    CHECK(peer.listener->pending() == 0);
+}
+
 TEST_CASE("closing a listener resets the children that nobody has accepted") {
     scripted_peer peer = in_state(state::syn_received, {.passive = true});
     peer.sends(ack(5001, 1001));
