@@ -107,8 +107,7 @@ clean_up() {
 
 # Waits at most 10 s for a command to succeed.
 wait_for() {
-    local attempt
-    for attempt in {1..100}; do
+    for _ in {1..100}; do
         if "$@" >/dev/null 2>&1; then return 0; fi
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1

@@ -79,7 +79,8 @@ std::optional<url> parse_hierarchical(std::string_view text) {
     if (!take_authority(out, text.substr(0, end))) return std::nullopt;
     const std::string_view rest = text.substr(end);
     if (!is_path_and_query(rest)) return std::nullopt;
-    out.target = rest.starts_with('/') ? std::string{rest} : "/" + std::string{rest};
+    if (!rest.starts_with('/')) out.target = "/";
+    out.target += rest;
     return out;
 }
 
@@ -120,12 +121,23 @@ std::string_view scheme_of(std::string_view text) noexcept {
 }  // namespace
 
 std::string url::authority() const {
-    std::string out = is_ipv6 ? "[" + host + "]" : host;
-    if (port != 80) out += ":" + std::to_string(port);
+    std::string out;
+    if (is_ipv6) out += '[';
+    out += host;
+    if (is_ipv6) out += ']';
+    if (port != 80) {
+        out += ':';
+        out += std::to_string(port);
+    }
     return out;
 }
 
-std::string url::to_string() const { return "http://" + authority() + target; }
+std::string url::to_string() const {
+    std::string out{"http://"};
+    out += authority();
+    out += target;
+    return out;
+}
 
 std::optional<url> parse_url(std::string_view text) {
     text = text.substr(0, text.find('#'));
