@@ -3,6 +3,8 @@
 
 #include <weft/net/ladder.hpp>
 
+#include <algorithm>
+
 using namespace weft;
 using namespace weft::sim::test;
 
@@ -140,7 +142,14 @@ TEST_CASE("long runs of segments are summed up") {
     on_both(on, ladder);
     on.world.run(bulk(on));
     on.settle();
-    check_golden("tests/sim/golden/ladder_bulk.txt", ladder.render());
+    const std::string picture = ladder.render();
+    CAPTURE(picture);
+    CHECK(picture.find("⋮  ──▶  ") != std::string::npos);
+    CHECK(picture.find(" KiB") != std::string::npos);
+    CHECK(picture.find("⋮  ◀──  ") != std::string::npos);
+    CHECK(picture.find("no data") != std::string::npos);
+    CHECK(picture.find("LAST-ACK") != std::string::npos);
+    CHECK(std::ranges::count(picture, '\n') < 60);  // of some 150 segments
 }
 
 TEST_CASE("what is kept of a connection is bounded; its beginning and its end stay") {

@@ -180,8 +180,7 @@ void memory_device::on_timer(instant now) noexcept {
         const flying arrived = std::move(flying_.back());
         flying_.pop_back();
         if (other_ == nullptr) continue;
-        ++counters_.delivered;
-        other_->take(arrived, now);
+        other_->take(arrived, counters_, now);
     }
     free_slots(now);
     if (wants_slot_ && !free_.empty()) {
@@ -191,16 +190,17 @@ void memory_device::on_timer(instant now) noexcept {
     arm();
 }
 
-void memory_device::take(const flying& arrived, instant now) noexcept {
+void memory_device::take(const flying& arrived, counters& of_sender, instant now) noexcept {
     if (client_ == nullptr) {
-        ++counters_.nobody_there;
+        ++of_sender.nobody_there;
         return;
     }
     slice received = pool_->allocate_for(arrived.frame.size());
     if (!received) {
-        ++counters_.no_memory;
+        ++of_sender.no_memory;
         return;
     }
+    ++of_sender.delivered;
     received.extend(arrived.frame.size());
     std::ranges::copy(arrived.frame.bytes(), received.data());
     client_->on_frame(std::move(received), arrived.offload, now);

@@ -113,7 +113,7 @@ private:
     void free_slots(instant now) noexcept;
     void arm() noexcept;
     /// A frame came to this end.
-    void take(const flying& arrived, instant now) noexcept;
+    void take(const flying& arrived, counters& of_sender, instant now) noexcept;
 
     scheduler& scheduler_;
     device_capabilities capabilities_;
