@@ -54,6 +54,25 @@ task<> client_to_server(two_hosts& on, std::string text) {
     co_await when_all(one_side(client, text, ""), one_side(server, "", text));
 }
 
+/// One end of an active open to each other's port; the first to say something is the first to know.
+task<> crossing(net::host& from, net::endpoint local, net::endpoint remote, std::string text,
+                const std::string& expects) {
+    auto opened = co_await from.connect_from(local, remote, {.user_timeout = 1h});
+    CHECK_MESSAGE(opened.has_value(), opened.error().message());
+    if (!opened) co_return;
+    tcp_stream stream = std::move(*opened);
+    co_await one_side(stream, std::move(text), expects);
+}
+
+task<> crossing_opens(two_hosts& on) {
+    const net::endpoint here{on.client.address(), 1000};
+    const net::endpoint there{on.server.address(), 2000};
+    const std::string up = pattern(5000, 1);
+    const std::string down = pattern(5000, 2);
+    co_await when_all(crossing(on.client, here, there, up, down),
+                      crossing(on.server, there, here, down, up));
+}
+
 void ends_clean(two_hosts& on) {
     on.world.run_for(3h);
     CHECK(on.client.stack().tcp().connection_count() == 0);
@@ -142,6 +161,23 @@ TEST_CASE(
                               pattern(1 + random.below(120'000), seed + 1000),
                               {.user_timeout = 1h}));  // at 30 % five minutes may not be enough
         CHECK(on.world.now() < instant{} + 3h);
+        ends_clean(on);
+    }
+}
+
+TEST_CASE("SYNs that cross on wires that lose up to 30 % end in one connection") {
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+        CAPTURE(seed);
+        net::random_source random{seed};
+        two_hosts on{seed,
+                     {.loss = 0.01 * random.below(31), .duplicate = 0.1, .delay = 10ms},
+                     {.tcp = {.max_segment_lifetime = 10min}}};
+        on.get_acquainted();
+        net::ladder ladder;
+        on.client.observe(&ladder);
+        on.server.observe(&ladder);
+        INFO("\n", ladder.render());
+        on.world.run(crossing_opens(on));
         ends_clean(on);
     }
 }
