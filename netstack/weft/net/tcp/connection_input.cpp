@@ -353,7 +353,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
         duplicates_due_ = static_cast<std::uint8_t>(
             std::min<std::uint32_t>(duplicates_due_ + segments, most_duplicates_due));
         ack_now_ = true;
-        if (received_.hold(seg.seq, std::move(seg.text), owner_.pool_)) {
+        if (owner_.may_hold() && received_.hold(seg.seq, std::move(seg.text), owner_.pool_)) {
             ++owner_.counters_.tcp_out_of_order_segments;
         } else {
             ++owner_.counters_.tcp_out_of_order_dropped;

@@ -107,6 +107,11 @@ private:
     [[nodiscard]] bool is_short_of_memory() const noexcept {
         return pool_.bytes_out() > pool_.limit_bytes() / 8 * 7;
     }
+    /// Text behind a gap is a loan that the peer may never make good: it gets half the memory, so
+    /// that text in order, which frees what waits behind it, still gets in.
+    [[nodiscard]] bool may_hold() const noexcept {
+        return pool_.bytes_out() <= pool_.limit_bytes() / 2;
+    }
     connection* make(const four_tuple& tuple, const connection_options& options, bool is_passive);
     /// A connection reached CLOSED: out of the table, and buried if nobody holds a handle.
     void forget(connection& c) noexcept;
