@@ -224,6 +224,20 @@ TEST_CASE("what waits unread in small segments does not pin a frame's block each
     CHECK(peer.reads() == std::string(5000, 'x'));
 }
 
+TEST_CASE("text behind a gap takes half of the memory at most; what fills the gap still gets in") {
+    script_options o;
+    o.pool_bytes = 64 * 1024;
+    scripted_peer peer = in_state(state::established, o);
+    for (std::uint32_t i = 1; i <= 100; ++i) {
+        peer.sends(data(5001 + i * 10, 1001, stream_text(5, i * 10)));
+    }
+    CHECK(peer.counters.tcp_out_of_order_dropped > 0);
+    CHECK(peer.pool.bytes_out() <= o.pool_bytes / 2 + 2 * 2048);
+    peer.sends(data(5001, 1001, stream_text(1005)));
+    CHECK((peer.reads() == stream_text(1005)));
+    CHECK(peer.pool.bytes_out() == 0);
+}
+
 TEST_CASE("short of memory, text is dropped and counted, and taken when there is memory again") {
     script_options o;
     o.pool_bytes = 64 * 1024;
