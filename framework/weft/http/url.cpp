@@ -79,7 +79,7 @@ std::optional<url> parse_hierarchical(std::string_view text) {
     if (!take_authority(out, text.substr(0, end))) return std::nullopt;
     const std::string_view rest = text.substr(end);
     if (!is_path_and_query(rest)) return std::nullopt;
-    if (!rest.starts_with('/')) out.target = "/";
+    if (!rest.starts_with('/')) out.target += '/';
     out.target += rest;
     return out;
 }
