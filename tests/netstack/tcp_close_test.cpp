@@ -274,6 +274,24 @@ TEST_CASE("an abort sends RST where RFC 9293 section 3.10.5 says so, and nowhere
     }
 }
 
+TEST_CASE("what was unread at an abort is gone, what was unread at a peer's RST is not") {
+    scripted_peer peer = in_state(state::established);
+    peer.sends(data(5001, 1001, "unread"));
+    peer.aborts();
+    (void)peer.sees_all();
+    CHECK(peer.connection->readable_bytes() == 0);
+    CHECK(peer.pool.bytes_out() == 0);
+}
+
+TEST_CASE("a close tells a writer that waits") {
+    scripted_peer peer = in_state(state::established);
+    (void)peer.connection->take_signals();
+    REQUIRE(peer.closes());
+    const auto writable = 1U << static_cast<unsigned>(weft::net::tcp::wait::writable);
+    CHECK((peer.connection->take_signals() & writable) != 0);
+    CHECK(peer.connection->can_write());  // it would fail at once
+}
+
 TEST_CASE("what was unsent at an abort is gone") {
     scripted_peer peer = in_state(state::established, {.peer_window = 10});
     peer.writes(stream_text(100'000));

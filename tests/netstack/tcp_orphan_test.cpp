@@ -19,6 +19,7 @@ TEST_CASE("letting go of a connection closes it in order, behind its data [MAY-1
     peer.sends(fin_ack(5001, 1012));
     CHECK(peer.sees() == ack(1012, 5002));
     CHECK(peer.state() == state::time_wait);
+    CHECK(peer.demux.orphan_count() == 0);
     peer.waits(61s);
     CHECK(peer.demux.connection_count() == 0);
     CHECK(peer.demux.orphan_count() == 0);

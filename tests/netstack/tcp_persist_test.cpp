@@ -223,6 +223,25 @@ TEST_CASE("half of the largest window ever is worth a segment [MUST-38]") {
     CHECK(peer.sees() == nothing);
 }
 
+TEST_CASE("a FIN just behind the window is sent again as well") {
+    scripted_peer peer = in_state(state::established, {.peer_window = 1000});
+    peer.writes(stream_text(1000));
+    REQUIRE(peer.closes());
+    CHECK((peer.sees() == fin_ack(1001, 5001, stream_text(1000))));
+    const script_segment again = peer.waits_for_segment();
+    CHECK(again.seq == 1001);
+    CHECK((again.has(tcp_flags::fin) || peer.sees() == fin_ack(2001, 5001)));
+}
+
+TEST_CASE("an ACK older than the last one does not change the window, whatever its number") {
+    scripted_peer peer = in_state(state::established);
+    peer.writes("abc");
+    (void)peer.sees();
+    peer.sends(ack(5001, 1004).with_window(3000));
+    peer.sends(data(5001, 1001, "x").with_window(9000));
+    CHECK(peer.connection->peer_window() == 3000);
+}
+
 TEST_CASE("an old ACK cannot change the window: SND.WL1 and SND.WL2 decide") {
     scripted_peer peer = in_state(state::established);
     peer.sends(data(5001, 1001, "a").with_window(4000));

@@ -89,6 +89,15 @@ TEST_CASE("a SYN that was sent twice leaves an RTO of three seconds (RFC 6298 se
     CHECK(peer.sees_all().size() == 1);  // and an initial window of one segment (RFC 5681)
 }
 
+TEST_CASE("a SYN,ACK that was sent twice means an initial window of one segment too (RFC 5681)") {
+    scripted_peer peer = in_state(state::syn_received, {.passive = true});
+    (void)peer.waits_for_segment();
+    peer.sends(ack(5001, 1001));
+    peer.accepts();
+    peer.writes(stream_text(10'000));
+    CHECK(peer.sees_all().size() == 1);
+}
+
 TEST_CASE(
     "after three retransmissions the user can learn of it, at five minutes the connection "
     "ends [MUST-20] [SHLD-9] [SHLD-10] [SHLD-11]") {

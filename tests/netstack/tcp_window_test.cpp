@@ -213,6 +213,47 @@ TEST_CASE("at a closed window a bare FIN needs no room") {
     CHECK(peer.sees() == ack(1001, 7050));
 }
 
+TEST_CASE("at a closed window a FIN behind text counts no more than the text") {
+    scripted_peer peer = with_buffer(2048);
+    fill(peer, 2048);
+    (void)peer.sees_all();
+    peer.sends(fin_ack(7049, 1001, "no room"));
+    CHECK(peer.state() == state::established);
+    CHECK(peer.sees() == ack(1001, 7049));
+}
+
+TEST_CASE("a FIN at a closed window leaves it closed") {
+    scripted_peer peer = with_buffer(2048);
+    fill(peer, 2048);
+    peer.sends(fin_ack(7049, 1001));
+    CHECK(peer.sees_last().window == 0);
+    peer.sends(rst(7060));  // outside of it, so neither obeyed nor challenged
+    CHECK(peer.sees() == nothing);
+    CHECK(peer.state() == state::close_wait);
+}
+
+TEST_CASE("what is looked at in place and dropped opens the window as reading does") {
+    scripted_peer peer = with_buffer(4000);
+    fill(peer, 4000);
+    (void)peer.sees_all();
+    while (peer.connection->readable_bytes() != 0) {
+        peer.connection->consume(static_cast<std::uint32_t>(peer.connection->view().size()),
+                                 peer.now);
+    }
+    CHECK(peer.sees_last().window == 4000);
+}
+
+TEST_CASE("a handshake is not followed by a window update of its own") {
+    script_options o;
+    o.config.window_scaling = true;
+    o.peer_scale = 7;
+    for (const bool passive : {false, true}) {
+        o.passive = passive;
+        scripted_peer peer = in_state(state::established, o);
+        CHECK(peer.sees() == nothing);
+    }
+}
+
 TEST_CASE("what waits unread in small segments does not pin a frame's block each") {
     scripted_peer peer = with_buffer(65'535);
     for (std::uint32_t i = 0; i < 5000; ++i) {
