@@ -238,6 +238,27 @@ task<> settings(two_hosts& on) {
     CHECK(on.client.counters().tcp_keepalives_sent == sent);
 }
 
+task<> read_into_error(tcp_stream& from, std::error_code& into) {
+    std::string buffer(10, '\0');
+    into = (co_await from.read_some(bytes_of(buffer))).error();
+}
+
+/// Where assertions are off; a debug build stops at the second read.
+[[maybe_unused]] task<> two_reads(two_hosts& on) {
+    stream_pair pair;
+    co_await open_pair(on, pair);
+    std::error_code first;
+    task_group group{co_await current_environment()};
+    group.spawn(read_into_error(pair.client, first));
+    (void)co_await sleep_for(10ms);
+    std::error_code second;
+    co_await read_into_error(pair.client, second);
+    CHECK(second == weft::errc::busy);
+    CHECK((co_await pair.server.write_all(bytes_of("hello"))).has_value());
+    CHECK((co_await group.join()).has_value());
+    CHECK(!first);
+}
+
 // ---- reached()
 
 task<> expects(tcp_stream& stream, state s, bool reached, int& done) {
@@ -331,6 +352,11 @@ TEST_CASE("bytes are looked at in place and consumed") { runs_and_leaves_nothing
 TEST_CASE("a stream may be moved while an operation waits") {
     runs_and_leaves_nothing(moves_while_waiting);
 }
+#ifdef NDEBUG
+TEST_CASE("a second read beside one that waits is refused, and disturbs nothing") {
+    runs_and_leaves_nothing(two_reads);
+}
+#endif
 TEST_CASE("settings of a stream take effect while it is open") {
     runs_and_leaves_nothing(settings);
 }

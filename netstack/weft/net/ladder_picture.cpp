@@ -174,7 +174,9 @@ void ladder_picture::add_call(const step& s) {
     r.from = s.where;
     r.at[index(s.where)] = s.at;
     r.state[index(s.where)] = state_text(s.where, s.to);
-    r.label = "(" + std::string{tcp::to_string(s.on)} + ")";
+    r.label = '(';
+    r.label += tcp::to_string(s.on);
+    r.label += ')';
     note_states(r);
     rows_.push_back(std::move(r));
 }

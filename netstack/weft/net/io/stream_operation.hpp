@@ -25,13 +25,13 @@ protected:
                      tcp::wait slot) noexcept
         : operation{on_event}, resume_{resume}, host_{owner}, connection_{on}, slot_{slot} {}
 
-    /// Parks in the slot. An occupied one: asserts, or finishes with `errc::busy`.
+    /// Parks in the slot. An occupied one asserts, or finishes as busy where assertions are off.
     void wait(stop_token stop) noexcept;
     void wait_again() noexcept;
     /// Finishes from the run queue without an event.
     void finish_soon() noexcept;
 
-    [[nodiscard]] bool has_failed() const noexcept { return is_canceled() || busy_; }
+    [[nodiscard]] bool has_failed() const noexcept { return static_cast<bool>(wait_error()); }
     /// Why nothing was tried: stopped, a second operation of the kind, or no connection at all.
     [[nodiscard]] std::error_code refusal() const noexcept;
     /// What ended the connection; `not_connected` when that was in order.
@@ -47,7 +47,6 @@ protected:
 private:
     stop_token stop_;
     tcp::wait slot_;
-    bool busy_ = false;
 };
 
 template <class Derived>

@@ -1,22 +1,13 @@
 #include <weft/net/io/host.hpp>
 #include <weft/net/io/stream_operations.hpp>
 
-#include <cassert>
-
 namespace weft::net {
 
 // ---- stream_operation
 
 void stream_operation::wait(stop_token stop) noexcept {
     stop_ = stop;
-    operation*& slot = connection_->waiter(slot_);
-    if (slot != nullptr) {
-        assert(false && "one operation of a kind at a time on a stream");
-        busy_ = true;
-        finish_soon();
-        return;
-    }
-    park(host_->scheduler(), stop, slot);
+    park(host_->scheduler(), stop, connection_->waiter(slot_));
 }
 
 void stream_operation::wait_again() noexcept {
@@ -27,8 +18,7 @@ void stream_operation::wait_again() noexcept {
 void stream_operation::finish_soon() noexcept { post_now(host_->scheduler()); }
 
 std::error_code stream_operation::refusal() const noexcept {
-    if (is_canceled()) return weft::errc::canceled;
-    if (busy_) return errc::busy;
+    if (const std::error_code why = wait_error()) return why;
     if (connection_ == nullptr) return errc::not_connected;
     return {};
 }

@@ -5,7 +5,7 @@
 // A move-only handle. Everything happens on the host's loop: a coroutine that awaits here is
 // resumed from that loop's run queue, never inside protocol code. At most one operation of a kind
 // waits at a time (a read, a write, a shutdown, a closed, a reached, side by side); a second one
-// asserts in a debug build and completes with `errc::busy` otherwise. A buffer that is passed
+// asserts in a debug build and completes with `weft::errc::busy` otherwise. A buffer that is passed
 // belongs to the caller and has to stay until the operation completes. The stream may be moved
 // while operations wait, and must not be destroyed then. It must not outlive its host.
 //
