@@ -47,9 +47,9 @@ task<> both_close_with_data(two_hosts& on) {
     (void)co_await sleep_for(30ms);
     const std::string up = pattern(1000, 1);
     const std::string down = pattern(1000, 2);
-    const auto [a, b, c, d] = co_await when_all(
-        write_and_shut_down(pair.client, up), write_and_shut_down(pair.server, down),
-        read_to_end(pair.client), read_to_end(pair.server));
+    const auto [a, b, c, d] = co_await when_all(write_and_shut_down(pair.client, up),
+                                                write_and_shut_down(pair.server, down),
+                                                read_to_end(pair.client), read_to_end(pair.server));
     CHECK(a.has_value());
     CHECK(b.has_value());
     CHECK(c.value_or("") == down);

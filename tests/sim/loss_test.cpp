@@ -155,8 +155,8 @@ TEST_CASE(
         net::ladder ladder;  // shown when something fails
         on.client.observe(&ladder);
         on.server.observe(&ladder);
-        INFO("\n", ladder.render(), "\nclient: ", counters_of(on.client), "\nserver: ",
-             counters_of(on.server));
+        INFO("\n", ladder.render(), "\nclient: ", counters_of(on.client),
+             "\nserver: ", counters_of(on.server));
         on.world.run(exchange(on, pattern(1 + random.below(120'000), seed),
                               pattern(1 + random.below(120'000), seed + 1000),
                               {.user_timeout = 1h}));  // at 30 % five minutes may not be enough

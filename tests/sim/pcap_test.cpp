@@ -2,11 +2,11 @@
 
 #include <weft/net/io/pcap_writer.hpp>
 
+#include <unistd.h>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <unistd.h>
 
 using namespace weft;
 using namespace weft::sim::test;
@@ -80,8 +80,8 @@ TEST_CASE("a recorded conversation is what tshark reads: handshake, checksums, d
             CHECK(ways == "0x00000002\n0x00000001\n");
             // With offloads the device fills the sums in, behind the recorder.
             if (!offloads) CHECK(output_of(tshark + " -Y tcp.checksum.status==0 | wc -l") == "0\n");
-            const std::string text = output_of(
-                tshark + " -T fields -e tcp.len | awk '{ sum += $1 } END { print sum }'");
+            const std::string text =
+                output_of(tshark + " -T fields -e tcp.len | awk '{ sum += $1 } END { print sum }'");
             CHECK(text == "5004\n");
         }
     }

@@ -24,17 +24,17 @@ std::string node(state s) {
 }
 
 constexpr state all_states[] = {
-    state::closed,     state::listen,     state::syn_sent, state::syn_received,
+    state::closed,      state::listen,     state::syn_sent,   state::syn_received,
     state::established, state::fin_wait_1, state::fin_wait_2, state::close_wait,
-    state::closing,    state::last_ack,   state::time_wait,
+    state::closing,     state::last_ack,   state::time_wait,
 };
 static_assert(std::size(all_states) == tcp::state_count);
 
 /// Every state has a way to CLOSED by these; the drawing leaves them out.
 bool ends_abruptly(const transition& t) {
-    return t.to == state::closed && (t.on == tcp::event::got_reset ||
-                                     t.on == tcp::event::abort_called ||
-                                     t.on == tcp::event::timed_out);
+    return t.to == state::closed &&
+           (t.on == tcp::event::got_reset || t.on == tcp::event::abort_called ||
+            t.on == tcp::event::timed_out);
 }
 
 std::string drawing() {
@@ -65,8 +65,8 @@ std::string reachability() {
     std::string text = "| from | can still reach |\n|---|---|\n";
     for (const state from : all_states) {
         std::string reached;
-        const tcp::state_mask mask = from == state::closed ? tcp::state_mask{0}
-                                                           : tcp::reachable_from(from);
+        const tcp::state_mask mask =
+            from == state::closed ? tcp::state_mask{0} : tcp::reachable_from(from);
         for (const state s : all_states) {
             if (!tcp::is_one_of(s, mask)) continue;
             if (!reached.empty()) reached += ", ";

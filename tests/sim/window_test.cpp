@@ -73,13 +73,13 @@ void runs_and_leaves_nothing(two_hosts& on, task<> body) {
 }  // namespace
 
 TEST_SUITE("sim.window") {
-    TEST_CASE(
-        "a reader that takes little and seldom gets everything, without silly windows [SHLD-27]") {
-        two_hosts on;
-        runs_and_leaves_nothing(on, slow_reader(on, pattern(200'000), 3ms, 500));
-        // 200,000 bytes in segments of about 1448: dribbles would be thousands more.
-        CHECK(on.client.counters().tcp_segments_sent < 600);
-    }
+TEST_CASE(
+    "a reader that takes little and seldom gets everything, without silly windows [SHLD-27]") {
+    two_hosts on;
+    runs_and_leaves_nothing(on, slow_reader(on, pattern(200'000), 3ms, 500));
+    // 200,000 bytes in segments of about 1448: dribbles would be thousands more.
+    CHECK(on.client.counters().tcp_segments_sent < 600);
+}
 TEST_CASE("a reader that sleeps for minutes keeps its peer probing, not sending") {
     two_hosts on;
     runs_and_leaves_nothing(on, sleeping_reader(on));

@@ -21,7 +21,7 @@ std::string repeated(std::string_view piece, std::size_t times) {
     return text;
 }
 
-std::string right_aligned(std::string text, std::size_t width) {
+std::string right_aligned(const std::string& text, std::size_t width) {
     return repeated(" ", width - std::min(width, text.size())) + text;
 }
 
