@@ -239,6 +239,7 @@ TEST_CASE("an ACK older than the last one does not change the window, whatever i
     (void)peer.sees();
     peer.sends(ack(5001, 1004).with_window(3000));
     peer.sends(data(5001, 1001, "x").with_window(9000));
+    peer.sends(data(5002, 1001, "y").with_window(9000));
     CHECK(peer.connection->peer_window() == 3000);
 }
 
