@@ -5,11 +5,11 @@
 // Each connection is one coroutine, written over any stream. Ctrl-C closes them all in order.
 
 #include "common/command_line.hpp"
+#include "common/connection_limit.hpp"
 #include "common/network.hpp"
 #include "common/pattern.hpp"
 
 #include <weft/run.hpp>
-#include <weft/sync/event.hpp>
 #include <weft/task_group.hpp>
 #include <weft/with_timeout.hpp>
 
@@ -42,7 +42,7 @@ struct settings {
 
 /// What every connection needs to know. Outlives them.
 struct service {
-    explicit service(const settings& asked) : options{asked} {}
+    explicit service(const settings& asked) : options{asked}, connections{asked.max_connections} {}
 
     [[nodiscard]] weft::duration patience() const {
         return std::chrono::duration_cast<weft::duration>(
@@ -51,8 +51,7 @@ struct service {
 
     const settings& options;
     examples::pattern pattern;
-    weft::event has_room{true};
-    std::uint32_t open = 0;
+    examples::connection_limit connections;
 };
 
 using buffer = std::array<std::byte, 64 * 1024>;
@@ -128,8 +127,6 @@ weft::task<weft::result<void>> talk(Stream& peer, service& shared, buffer& bytes
 
 template <class Stream>
 weft::task<void> serve(Stream peer, service& shared) {
-    ++shared.open;
-    if (shared.open >= shared.options.max_connections) shared.has_room.reset();
     weft::result<void> outcome;
     if (shared.options.what != mode::chargen) {  // a peer that says nothing costs no buffer
         outcome = co_await weft::with_timeout(shared.patience(), peer.readable());
@@ -139,17 +136,17 @@ weft::task<void> serve(Stream peer, service& shared) {
         outcome = co_await talk(peer, shared, *bytes);
     }
     if (outcome.error() == weft::errc::timed_out) peer.abort();
-    --shared.open;
-    shared.has_room.set();
+    shared.connections.closed();
 }
 
 weft::task<void> accept_all(weft::task_group& group, network& on, weft::net::tcp_listener& listener,
                             service& shared) {
     group.spawn(on.print_counters_on_signal());
     for (;;) {
-        if (!co_await shared.has_room.wait()) break;
+        if (!co_await shared.connections.has_room()) break;
         weft::result<weft::net::tcp_stream> peer = co_await listener.accept();
         if (!peer) break;
+        shared.connections.opened();
         group.spawn(serve(std::move(*peer), shared));
     }
 }

@@ -6,12 +6,12 @@
 // connections in order.
 
 #include "common/command_line.hpp"
+#include "common/connection_limit.hpp"
 #include "common/network.hpp"
 #include "http_server/serve.hpp"
 #include "http_server/site.hpp"
 
 #include <weft/run.hpp>
-#include <weft/sync/event.hpp>
 #include <weft/task_group.hpp>
 
 #include <cstdio>
@@ -67,7 +67,8 @@ struct service {
     service(weft::file folder, const settings& asked)
         : options{asked},
           pages{std::move(folder), redirects_of(asked)},
-          memory{asked.max_connections} {
+          memory{asked.max_connections},
+          connections{asked.max_connections} {
         limits.idle_timeout = seconds(asked.idle_seconds);
         limits.exchange.head_timeout = seconds(asked.header_seconds);
         limits.exchange.body_timeout = seconds(asked.idle_seconds);
@@ -79,27 +80,24 @@ struct service {
     examples::site pages;
     examples::exchange_pool memory;
     examples::serve_limits limits;
-    weft::event has_room{true};
-    std::uint32_t open = 0;
+    examples::connection_limit connections;
 };
 
 template <class Stream>
 weft::task<void> serve(Stream peer, service& shared) {
-    ++shared.open;
-    if (shared.open >= shared.options.max_connections) shared.has_room.reset();
     co_await examples::serve_connection(std::move(peer), shared.pages, shared.memory,
                                         shared.limits);
-    --shared.open;
-    shared.has_room.set();
+    shared.connections.closed();
 }
 
 weft::task<void> accept_all(weft::task_group& group, network& on, weft::net::tcp_listener& listener,
                             service& shared) {
     group.spawn(on.print_counters_on_signal());
     for (;;) {
-        if (!co_await shared.has_room.wait()) break;
+        if (!co_await shared.connections.has_room()) break;
         weft::result<weft::net::tcp_stream> peer = co_await listener.accept();
         if (!peer) break;
+        shared.connections.opened();
         group.spawn(serve(std::move(*peer), shared));
     }
 }

@@ -110,7 +110,7 @@ TEST_CASE("what cannot be trusted is refused with its own status") {
         {400, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"},
         {400, "GET / HTTP/1.1 \r\nHost: x\r\n\r\n"},
         {400, "GET  / HTTP/1.1\r\nHost: x\r\n\r\n"},
-        {400, std::string{"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", 30}},
+        {400, std::string{"GET /"} + '\0' + " HTTP/1.1\r\nHost: x\r\n\r\n"},
         {413, get + "Content-Length: 1048577\r\n\r\n"},
         {414, "GET /" + std::string(3000, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n"},
         {414, "GET /" + std::string(30000, 'a')},
