@@ -9,6 +9,8 @@
 
 namespace weft::net::tcp {
 
+static_assert(sizeof(connection) <= 512, "what an idle connection costs, besides its program");
+
 namespace {
 
 std::uint32_t to_ms(duration d) noexcept {
