@@ -51,6 +51,23 @@ def side_by_side(count, connections=100):
         key.fileobj.close()
 
 
+def idle_bytes(server, count=1000):
+    """What a connection costs that has been used and now waits."""
+    before = server.resident_bytes()
+    socks = []
+    for _ in range(count):
+        sock = netns.connect((netns.WEFT, 80))
+        sock.sendall(REQUEST)
+        while not sock.recv(65536).endswith(BODY):
+            pass
+        socks.append(sock)
+    time.sleep(0.5)
+    grown = server.resident_bytes() - before
+    for sock in socks:
+        sock.close()
+    return grown / count
+
+
 class Server(netns.Program):
     def allocations(self):
         before = self.text().count("allocations")
@@ -80,6 +97,7 @@ def main():
                 print(f"{name}: {count} requests, {(after - before) / count:.4f} allocations each "
                       f"({after - before} in all), {count / seconds:.0f} requests/s, "
                       f"{server.resident_bytes() / 1e6:.1f} MB resident")
+            print(f"1000 idle connections: {idle_bytes(server):.0f} bytes resident each")
 
 
 if __name__ == "__main__":
