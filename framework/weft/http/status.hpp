@@ -7,7 +7,6 @@
 namespace weft::http {
 
 enum class status : std::uint16_t {
-    continue_ = 100,
     ok = 200,
     partial_content = 206,
     moved_permanently = 301,
@@ -37,7 +36,6 @@ enum class status : std::uint16_t {
 
 [[nodiscard]] constexpr std::string_view phrase_of(status s) noexcept {
     switch (s) {
-        case status::continue_: return "Continue";
         case status::ok: return "OK";
         case status::partial_content: return "Partial Content";
         case status::moved_permanently: return "Moved Permanently";
