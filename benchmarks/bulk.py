@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """One bulk stream each way between Weft's TCP and the kernel's, beside the kernel with itself.
 
-usage: WEFT_BUILD_DIR=build/release benchmarks/bulk.py [SECONDS]
+    WEFT_BUILD_DIR=build/release benchmarks/bulk.py [SECONDS]
 
 Weft's end is echo_server on a TAP of MTU 1500; the kernel's end is this script, which sends and receives
 without looking at the bytes. Beside it, in the same run: iperf3 from veth to veth in namespaces of their
 own, and the same script against a discarding socket over that veth. Cubic is asked for on the routes.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -20,7 +21,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/interop"))
 import netns  # noqa: E402: found only now
 
-SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("seconds", metavar="SECONDS", nargs="?", type=float, default=5.0, help="of each stream; default 5")
+SECONDS = parser.parse_args().seconds if __name__ == "__main__" else 5.0
 LOAD = bytes(1 << 20)
 
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Allocations, time and memory of a keep-alive request to http_server, over a TAP.
 
-usage: WEFT_BUILD_DIR=build/release benchmarks/requests.py
+    WEFT_BUILD_DIR=build/release benchmarks/requests.py
 
 Allocations are all of the process: a preloaded library counts every malloc. Warm first, then measured:
 one connection with one request after the other, and 100 connections with a request in flight on each.
 The folder's files stay open for a second at a time, so each second begins with a few allocations.
 """
 
+import argparse
 import os
 import selectors
 import signal
@@ -101,5 +102,6 @@ def main():
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     netns.enter()
     main()
