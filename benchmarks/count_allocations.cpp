@@ -39,7 +39,7 @@ void tell(int) {
 }
 
 [[gnu::constructor]] void listen_for_the_signal() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = &tell;
     action.sa_flags = SA_RESTART;
     ::sigaction(SIGUSR2, &action, nullptr);

@@ -97,17 +97,12 @@ private:
         const std::size_t taken = parser_->feed(input_.unread());
         input_.consume(taken);
         switch (parser_->problem()) {
-            case parse_problem::none:
-                return taken != 0;
-            case parse_problem::too_many_fields:
-                return errc::head_too_large;
-            case parse_problem::body_too_large:
-                return errc::body_too_large;
-            case parse_problem::unknown_coding:
-                return errc::unknown_coding;
+            case parse_problem::none: return taken != 0;
+            case parse_problem::too_many_fields: return errc::head_too_large;
+            case parse_problem::body_too_large: return errc::body_too_large;
+            case parse_problem::unknown_coding: return errc::unknown_coding;
             case parse_problem::malformed:
-            case parse_problem::bad_version:
-                break;
+            case parse_problem::bad_version: break;
         }
         return errc::malformed_message;
     }

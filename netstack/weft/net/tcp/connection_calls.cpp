@@ -19,8 +19,7 @@ void connection::open(instant now) {
 
 result<std::uint32_t> connection::write(std::span<const std::byte> bytes, instant) {
     switch (state_) {
-        case state::closed:
-            return error_ != 0 ? error() : make_error_code(errc::not_connected);
+        case state::closed: return error_ != 0 ? error() : make_error_code(errc::not_connected);
         case state::listen: return errc::not_connected;
         case state::syn_sent:
         case state::syn_received:  // queued until ESTABLISHED
@@ -61,9 +60,7 @@ result<void> connection::close(instant now) {
     close_called_ = true;
     raise(wait::writable);  // a write that waits fails now
     switch (state_) {
-        case state::syn_sent:
-            end(event::close_called, errc::connection_aborted, now);
-            return {};
+        case state::syn_sent: end(event::close_called, errc::connection_aborted, now); return {};
         case state::syn_received:
             // "If no SENDs have been issued and there is no pending data to send": otherwise the
             // close is applied when ESTABLISHED is entered.
@@ -143,9 +140,8 @@ void connection::set_user_timeout(duration timeout) noexcept {
 }
 
 void connection::send_reset(sequence_number seq, instant now) {
-    owner_.network_.send_reply({tuple_, seq.value(), rcv_.nxt.value(),
-                                tcp_flags::rst | tcp_flags::ack},
-                               now);
+    owner_.network_.send_reply(
+        {tuple_, seq.value(), rcv_.nxt.value(), tcp_flags::rst | tcp_flags::ack}, now);
 }
 
 }  // namespace weft::net::tcp

@@ -132,8 +132,8 @@ void connection::on_idle_timeout(instant now) {
 }
 
 void connection::restart_keepalive(instant now) noexcept {
-    const bool is_open = is_one_of(state_, state::established, state::close_wait,
-                                   state::fin_wait_1, state::fin_wait_2);
+    const bool is_open = is_one_of(state_, state::established, state::close_wait, state::fin_wait_1,
+                                   state::fin_wait_2);
     if (!is_open || (orphan_ && state_ == state::fin_wait_2)) return;
     idle_at_ = keepalive_ != nullptr ? now + keepalive_->idle : never;
     arm();

@@ -57,9 +57,8 @@ std::optional<sent_range> sent_ranges::first_lost(std::uint32_t max_bytes) {
         if (!ranges_[i].is(sent_range::lost)) continue;
         sent_range r = ranges_[i];
         // Lost neighbours go out together, up to the size asked for.
-        for (std::uint32_t j = i + 1; j < ranges_.size() && r.size() < max_bytes &&
-                                      ranges_[j].is(sent_range::lost);
-             ++j) {
+        for (std::uint32_t j = i + 1;
+             j < ranges_.size() && r.size() < max_bytes && ranges_[j].is(sent_range::lost); ++j) {
             r.end = ranges_[j].end;
         }
         if (r.size() > max_bytes) r.end = r.begin + max_bytes;
@@ -78,8 +77,8 @@ void sent_ranges::resent(sequence_number begin, sequence_number end, instant now
         if (ranges_[i].end > end) split(i, end);
         sent_range& r = ranges_[i];
         if (r.is(sent_range::lost)) lost_bytes_ -= r.size();
-        r.flags = static_cast<std::uint8_t>((r.flags & sent_range::probe) |
-                                            sent_range::retransmitted);
+        r.flags =
+            static_cast<std::uint8_t>((r.flags & sent_range::probe) | sent_range::retransmitted);
         r.sent_at = now;
     }
 }
