@@ -126,7 +126,7 @@ struct counter_field {
 };
 
 /// Every field of stack_counters, once.
-inline constexpr std::array<counter_field, 85> counter_fields{{
+inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"frames_received", &stack_counters::frames_received},
     {"frames_sent", &stack_counters::frames_sent},
     {"truncated_frames", &stack_counters::truncated_frames},
@@ -212,7 +212,7 @@ inline constexpr std::array<counter_field, 85> counter_fields{{
     {"udp_malformed", &stack_counters::udp_malformed},
     {"udp_bad_checksum", &stack_counters::udp_bad_checksum},
     {"udp_no_port", &stack_counters::udp_no_port},
-}};
+});
 
 static_assert(counter_fields.size() * sizeof(std::uint64_t) == sizeof(stack_counters),
               "a counter is missing from counter_fields");

@@ -18,10 +18,18 @@ struct keepalive_options {
     std::uint8_t probes = 9;                       ///< unanswered, until timed_out (MUST-29)
 };
 
+/// Who decides how much may be in flight (RFC 9293 §3.8.2, MAY-18).
+enum class congestion_algorithm : std::uint8_t {
+    cubic,     ///< RFC 9438, with HyStart++ (RFC 9406)
+    new_reno,  ///< RFC 5681, RFC 6582
+    bbr,       ///< by measured rate and round-trip time, paced
+};
+
 /// Of one connection; of a listener, for the connections it accepts.
 struct connection_options {
     bool no_delay = false;  ///< turns Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17)
     keepalive_options keepalive = {};
+    congestion_algorithm congestion = congestion_algorithm::cubic;
     /// How long data, a SYN or a FIN may stay unacknowledged before the connection times out
     /// (R2, RFC 9293 §3.8.3, MUST-21). Zero: 5 minutes for data (§3.10.1), 3 for a SYN (MUST-23).
     duration user_timeout = duration::zero();
@@ -50,6 +58,7 @@ struct config {
     duration fin_wait_2_limit = std::chrono::seconds{60};  ///< for orphans only
     bool window_scaling = true;                            ///< RFC 7323 §2
     bool timestamps = true;                                ///< RFC 7323 §3
+    bool selective_acknowledgment = true;                  ///< RFC 2018
     std::uint32_t max_connections = 1U << 20;
     std::uint32_t max_orphans = 16384;
     std::uint32_t challenge_acks_per_second = 1000;  ///< RFC 5961 §7
