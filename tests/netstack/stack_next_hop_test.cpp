@@ -114,6 +114,40 @@ TEST_CASE(
     }
 }
 
+TEST_CASE(
+    "a neighbour through which a connection makes progress is not asked whether it is there, one "
+    "that has gone silent is (RFC 4861 section 7.3.1)") {
+    stack_link link;
+    link.introduce_peer();
+    tcp::listener* l = link.ours.listen({stack_link::our_ip, 80}, {}, link.now).value();
+    link.receive_segment({tcp_header_of(4000, 80, 5000, 0, S)});
+    const auto iss = link.segment().segment->header.sequence;
+    link.receive_segment({tcp_header_of(4000, 80, 5001, iss + 1, A)});
+    tcp::connection& c = l->accept();
+    const auto asked = link.ours.counters().arp_requests_sent;
+    // Towards us first, then from us: text that is new shows it as well as an acknowledgment.
+    for (std::uint32_t i = 0; i < 60; ++i) {
+        link.wait(3s);
+        if (i < 30) {
+            link.receive_segment({tcp_header_of(4000, 80, 5001 + i, iss + 1, A), {}, pattern(1)});
+        } else {
+            REQUIRE(c.write(pattern(1), link.now).has_value());
+            (void)link.frames();
+            link.receive_segment({tcp_header_of(4000, 80, 5031, iss + i - 28, A)});
+        }
+        (void)link.frames();
+    }
+    CHECK(link.ours.counters().arp_requests_sent == asked);
+    CHECK(c.unacked_bytes() == 0);
+    link.wait(40s);
+    REQUIRE(c.write(pattern(1), link.now).has_value());
+    (void)link.frames();
+    CHECK(link.ours.counters().arp_requests_sent == asked + 1);
+    c.abort(link.now);
+    c.release(link.now);
+    link.ours.close(*l, link.now);
+}
+
 TEST_CASE("connections with much to say take turns") {
     stack_link link;
     link.introduce_peer();

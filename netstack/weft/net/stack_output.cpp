@@ -188,6 +188,10 @@ bool stack::poll_tcp(tx_slot& slot, instant now) {
             if (poll_arp(slot, now)) return true;
             continue;
         }
+        // The neighbour passes on what we send: no need to ask it (RFC 4861 §7.3.1).
+        if (c->take_progress(now) && hop && is_ethernet() && !neighbor.is_fresh) {
+            neighbors_.on_reachability_confirmed(hop->address, now);
+        }
         tcp::outgoing out;
         const bool has_segment = c->poll_segment(out, slot, now);
         tcp_.end_turn(*c, has_segment);

@@ -116,7 +116,7 @@ neighbor_answer neighbor_cache::lookup(const ip_address& address, instant now) {
     switch (found->state) {
         case neighbor_state::reachable:
             if (now < found->deadline) {
-                return {resolution::resolved, found->mac};
+                return {resolution::resolved, found->mac, true};
             }
             [[fallthrough]];
         case neighbor_state::stale:

@@ -42,7 +42,8 @@ class neighbor_waiter : public list_hook<neighbor_waiter> {};
 
 struct neighbor_answer {
     resolution status = resolution::failed;
-    mac_address mac;  ///< when resolved
+    mac_address mac;        ///< when resolved
+    bool is_fresh = false;  ///< confirmed of late: news of its reach would change nothing
 };
 
 /// A question to put on the link: broadcast, or to `unicast_to` when it only confirms.

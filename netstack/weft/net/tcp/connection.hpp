@@ -150,6 +150,14 @@ public:
     [[nodiscard]] std::uint32_t unacked_bytes() const noexcept { return snd_.nxt - snd_.una; }
     [[nodiscard]] std::uint32_t peer_window() const noexcept { return snd_.wnd; }
 
+    /// Whether the peer has shown since the last call, and within the last seconds, that it hears
+    /// us: an acknowledgment of something new, or text that is new (RFC 4861 §7.3.1).
+    [[nodiscard]] bool take_progress(instant now) noexcept {
+        const bool has_progressed = progressed_ && now - heard_at_ <= std::chrono::seconds{5};
+        progressed_ = false;
+        return has_progressed;
+    }
+
     // ---- the host's side
 
     /// The operation that waits for this, if any.
@@ -288,6 +296,7 @@ private:
     bool window_limited_ : 1 = false;
     bool urgent_ : 1 = false;
     bool persisting_ : 1 = false;
+    bool progressed_ : 1 = false;
     std::uint32_t ts_recent_ = 0;
     std::uint32_t ts_offset_ = 0;
     instant ts_recent_at_;

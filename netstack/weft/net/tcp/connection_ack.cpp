@@ -62,6 +62,7 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
     const sent_ranges::acknowledged done = in_flight_.acknowledge(seg.ack);
     sending_.remove_prefix(text);
     snd_.una = seg.ack;
+    progressed_ = true;
     duplicate_acks_ = 0;
     take_round_trip_sample(done, seg, now);
 

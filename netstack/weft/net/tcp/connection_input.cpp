@@ -364,6 +364,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     if (received_.has_gap()) ack_now_ = true;  // fills a gap, or part of it
     const std::uint32_t advance = received_.append(std::move(seg.text), rcv_.nxt);
     rcv_.nxt += advance;
+    progressed_ = true;
     owner_.counters_.tcp_bytes_received += advance;
     schedule_ack(now);
     raise(wait::readable);
