@@ -33,7 +33,7 @@ struct tx_offload {
 struct device_capabilities {
     enum class link_type : std::uint8_t { ethernet, raw_ip };
     link_type link = link_type::ethernet;
-    std::uint32_t mtu = 1500;       ///< largest IP packet, in bytes
+    std::uint32_t mtu = 1500;  ///< largest IP packet; where it varies, the smallest such figure
     bool checksum_offload = false;  ///< fills in transport checksums (tx_offload.needs_checksum)
     bool segmentation_offload = false;  ///< cuts TCP payloads (tx_offload.segment_bytes)
 };

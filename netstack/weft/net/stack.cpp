@@ -194,6 +194,7 @@ void stack::on_tcp(const wire::ipv4_header& header, slice payload, const rx_offl
     seg.wnd = tcp.window;
     seg.up = tcp.urgent_pointer;
     seg.flags = tcp.flags;
+    seg.traffic_class = header.traffic_class;
     seg.options = parsed->options;
     seg.text = std::move(payload);
     seg.segment_bytes = offload.segment_bytes;

@@ -162,6 +162,8 @@ void stack::send_reply(const tcp::reply& r, instant now) noexcept {
     ip.destination = r.tuple.remote_address.v4();
     ip.protocol = wire::ip_protocol::tcp;
     ip.total_bytes = wire::ipv4_header_bytes + wire::tcp_header_bytes;
+    ip.traffic_class = r.traffic_class;
+    ip.ttl = r.hop_limit != 0 ? r.hop_limit : options_.tcp.hop_limit;
     ip.dont_fragment = true;
     ++counters_.tcp_segments_sent;
     if (r.flags.has(wire::tcp_flags::rst)) ++counters_.tcp_resets_sent;
@@ -219,6 +221,8 @@ void stack::emit_tcp_frame(const tcp::connection& c, const tcp::outgoing& out,
     ip.protocol = wire::ip_protocol::tcp;
     ip.total_bytes =
         static_cast<std::uint16_t>(wire::ipv4_header_bytes + tcp_bytes + slot.payload_bytes);
+    ip.traffic_class = out.traffic_class;
+    ip.ttl = out.hop_limit;
     ip.dont_fragment = true;
     wire::emit_ipv4(ip, slot.headers.data() + ip_at);
 

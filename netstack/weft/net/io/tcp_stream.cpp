@@ -59,6 +59,22 @@ void tcp_stream::set_keepalive(const tcp::keepalive_options& options) {
     host_->settle_later();
 }
 
+void tcp_stream::set_traffic_class(std::uint8_t value) noexcept {
+    if (connection_ != nullptr) connection_->set_traffic_class(value);
+}
+
+void tcp_stream::set_hop_limit(std::uint8_t value) noexcept {
+    if (connection_ != nullptr) connection_->set_hop_limit(value);
+}
+
+std::uint8_t tcp_stream::received_traffic_class() const noexcept {
+    return connection_ == nullptr ? std::uint8_t{0} : connection_->received_traffic_class();
+}
+
+std::error_code tcp_stream::take_soft_error() noexcept {
+    return connection_ == nullptr ? std::error_code{} : connection_->take_soft_error();
+}
+
 void tcp_stream::set_user_timeout(duration timeout) noexcept {
     if (connection_ != nullptr) connection_->set_user_timeout(timeout);
 }

@@ -146,6 +146,18 @@ public:
     /// How long sent bytes may stay unacknowledged; zero: the stack's default.
     void set_user_timeout(duration timeout) noexcept;
 
+    /// The Diffserv field (IPv4's TOS, IPv6's traffic class) of what is sent from now on (RFC 9293
+    /// §3.9.1.9). The two low bits are ECN's and are not looked at. A program that changes it often
+    /// invites reordering (SHLD-23).
+    void set_traffic_class(std::uint8_t value) noexcept;
+    /// How many hops what is sent from now on may take; 0: the stack's figure.
+    void set_hop_limit(std::uint8_t value) noexcept;
+    /// The Diffserv field that the peer's last segment came with.
+    [[nodiscard]] std::uint8_t received_traffic_class() const noexcept;
+    /// The last trouble that did not end the connection: an ICMP error, or that nothing has been
+    /// acknowledged for three retransmissions (RFC 9293 §3.9.1.8). Reading it clears it.
+    [[nodiscard]] std::error_code take_soft_error() noexcept;
+
     /// The protocol's side of it, for statistics.
     [[nodiscard]] const tcp::connection* connection() const noexcept { return connection_; }
 

@@ -32,8 +32,11 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
       send_limit_{std::max(options.send_buffer_bytes, 2048U)},
       receive_limit_{std::max(options.receive_buffer_bytes, 2048U)},
       user_timeout_ms_{to_ms(options.user_timeout)},
+      hop_limit_{options.hop_limit},
       tuple_{tuple},
       id_{id} {
+    soft_errors_ = options.soft_errors;
+    set_traffic_class(options.traffic_class);
     peer_mss_ = tuple.remote_address.is_v4() ? 536 : 1220;  // MUST-15
     ts_offset_ = static_cast<std::uint32_t>(keyed_hash(owner.secret_, tuple, 2));
     while (rcv_scale_ < 14 && (receive_limit_ >> rcv_scale_) > 0xffff) ++rcv_scale_;
@@ -126,6 +129,14 @@ std::uint32_t connection::urgent_bytes() const noexcept {
     if (!urgent_) return 0;
     const sequence_number unread = rcv_.nxt - (received_.size() + (fin_received_ ? 1U : 0U));
     return rcv_.up > unread ? rcv_.up - unread : 0;
+}
+
+std::uint8_t connection::hop_limit() const noexcept {
+    return hop_limit_ != 0 ? hop_limit_ : settings().hop_limit;
+}
+
+void connection::note_soft_error(errc what) noexcept {
+    if (soft_errors_) soft_error_ = static_cast<std::uint8_t>(what);
 }
 
 duration connection::rto() const noexcept { return rto_.timeout(settings()); }

@@ -46,6 +46,8 @@ struct outgoing {
     wire::tcp_options options;
     std::uint16_t segment_bytes = 0;  ///< nonzero: to be cut into segments of this size
     bool retransmission = false;
+    std::uint8_t traffic_class = 0;  ///< of the packet: Diffserv and, in the two low bits, ECN
+    std::uint8_t hop_limit = 0;
 };
 
 struct signaled_tag;
@@ -81,6 +83,11 @@ public:
     void set_no_delay(bool on, instant now);
     void set_keepalive(const keepalive_options& options, instant now);
     void set_user_timeout(duration timeout) noexcept;
+    /// The Diffserv field from the next segment on (SHLD-21).
+    void set_traffic_class(std::uint8_t value) noexcept;
+    void set_hop_limit(std::uint8_t value) noexcept;
+    /// Off: errors that do not end the connection are not kept (SHLD-20), nor is one that was.
+    void set_soft_errors(bool on) noexcept;
 
     // ---- input (connection_input.cpp, connection_timers.cpp)
 
@@ -140,6 +147,10 @@ public:
     }
     /// The last error that did not end the connection (MUST-47); cleared by reading it.
     [[nodiscard]] std::error_code take_soft_error() noexcept;
+    /// The Diffserv field that we send with, and the one that the peer last sent with (MAY-9).
+    [[nodiscard]] std::uint8_t traffic_class() const noexcept { return traffic_class_; }
+    [[nodiscard]] std::uint8_t received_traffic_class() const noexcept { return received_class_; }
+    [[nodiscard]] std::uint8_t hop_limit() const noexcept;
     [[nodiscard]] bool is_orphan() const noexcept { return orphan_; }
     [[nodiscard]] bool is_passive() const noexcept { return passive_; }
     [[nodiscard]] std::uint32_t mss() const noexcept { return mss_; }
@@ -200,6 +211,7 @@ private:
     void take_syn_options(const segment& syn, instant now);
     void update_mss() noexcept;
     void note_timestamp(const segment& seg, instant now) noexcept;
+    void note_traffic_class(const segment& seg) noexcept;
     void take_acknowledgment(const segment& seg, instant now);
     void take_round_trip_sample(const sent_ranges::acknowledged& done, const segment& seg,
                                 instant now) noexcept;
@@ -234,6 +246,9 @@ private:
     [[nodiscard]] bool is_window_update_due() const noexcept;
     [[nodiscard]] std::uint32_t timestamp_now(instant now) const noexcept;
     void send_reset(sequence_number seq, instant now);
+    /// A RST without an ACK: what answers a segment whose ACK is not acceptable.
+    void refuse_ack(const segment& seg, instant now);
+    void note_soft_error(errc what) noexcept;
 
     // timers
     void on_timer(instant now);
@@ -297,6 +312,7 @@ private:
     bool urgent_ : 1 = false;
     bool persisting_ : 1 = false;
     bool progressed_ : 1 = false;
+    bool soft_errors_ : 1 = true;
     std::uint32_t ts_recent_ = 0;
     std::uint32_t ts_offset_ = 0;
     instant ts_recent_at_;
@@ -318,6 +334,9 @@ private:
     std::uint32_t receive_limit_;
     std::uint32_t user_timeout_ms_;
     std::uint8_t keepalive_probes_sent_ = 0;
+    std::uint8_t traffic_class_ = 0;   ///< without ECN's bits
+    std::uint8_t received_class_ = 0;  ///< without ECN's bits
+    std::uint8_t hop_limit_ = 0;       ///< 0: the stack's
     std::unique_ptr<keepalive_options> keepalive_;
     listener* parent_ = nullptr;
     std::array<operation*, wait_count> waiters_{};

@@ -18,8 +18,7 @@ connection::verdict connection::check_ack(const segment& seg, instant now) {
         // "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED [...] If not acceptable, form a
         // reset segment."
         if (seg.ack <= snd_.una || seg.ack > snd_.nxt) {
-            ++owner_.counters_.tcp_bad_acknowledgments;
-            owner_.network_.send_reply({tuple_, seg.ack.value(), 0, tcp_flags::rst}, now);
+            refuse_ack(seg, now);
             return verdict::drop;
         }
         if (parent_ != nullptr && !owner_.may_establish(*this)) return verdict::drop;

@@ -3,6 +3,7 @@
 
 #include <weft/net/tcp/connection.hpp>
 #include <weft/net/tcp/demux.hpp>
+#include <weft/net/wire/ipv4.hpp>
 
 #include <algorithm>
 
@@ -139,9 +140,27 @@ void connection::set_user_timeout(duration timeout) noexcept {
     user_timeout_ms_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, 0xffff'ffff));
 }
 
+void connection::set_traffic_class(std::uint8_t value) noexcept {
+    traffic_class_ = static_cast<std::uint8_t>(value & ~wire::ecn::mask);
+}
+
+void connection::set_hop_limit(std::uint8_t value) noexcept { hop_limit_ = value; }
+
+void connection::set_soft_errors(bool on) noexcept {
+    soft_errors_ = on;
+    if (!on) soft_error_ = 0;
+}
+
 void connection::send_reset(sequence_number seq, instant now) {
+    owner_.network_.send_reply({tuple_, seq.value(), rcv_.nxt.value(),
+                                tcp_flags::rst | tcp_flags::ack, traffic_class_, hop_limit_},
+                               now);
+}
+
+void connection::refuse_ack(const segment& seg, instant now) {
+    ++owner_.counters_.tcp_bad_acknowledgments;
     owner_.network_.send_reply(
-        {tuple_, seq.value(), rcv_.nxt.value(), tcp_flags::rst | tcp_flags::ack}, now);
+        {tuple_, seg.ack.value(), 0, tcp_flags::rst, traffic_class_, hop_limit_}, now);
 }
 
 }  // namespace weft::net::tcp

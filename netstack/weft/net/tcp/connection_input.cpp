@@ -4,6 +4,7 @@
 
 #include <weft/net/tcp/connection.hpp>
 #include <weft/net/tcp/demux.hpp>
+#include <weft/net/wire/ipv4.hpp>
 
 #include <algorithm>
 
@@ -45,6 +46,7 @@ void connection::on_initial_syn(const segment& syn, sequence_number iss, instant
 
 /// What a SYN settles for the connection's life: IRS, MSS, window scale, timestamps.
 void connection::take_syn_options(const segment& syn, instant now) {
+    note_traffic_class(syn);
     rcv_.irs = syn.seq;
     rcv_.nxt = rcv_.acked = rcv_.up = syn.seq + 1;
     rcv_.edge = rcv_.nxt + std::min(receive_limit_, 65535U);  // the window of our own SYN
@@ -80,8 +82,7 @@ void connection::on_syn_sent_segment(segment& seg, instant now) {
     const bool has_ack = seg.has(tcp_flags::ack);
     if (has_ack && (seg.ack <= snd_.iss || seg.ack > snd_.nxt)) {
         if (!seg.has(tcp_flags::rst)) {
-            ++owner_.counters_.tcp_bad_acknowledgments;
-            owner_.network_.send_reply({tuple_, seg.ack.value(), 0, tcp_flags::rst}, now);
+            refuse_ack(seg, now);
         }
         return;
     }
@@ -139,7 +140,8 @@ void connection::on_synchronized_segment(segment& seg, instant now) {
     if (check_timestamps(seg, now) == verdict::drop) return;  // RFC 7323 §5.3 R1
     if (check_sequence(seg, now) == verdict::drop) return;    // first
     note_timestamp(seg, now);                                 // RFC 7323 §5.3 R3
-    if (check_reset(seg, now) == verdict::drop) return;       // second, with RFC 5961 §3
+    note_traffic_class(seg);
+    if (check_reset(seg, now) == verdict::drop) return;  // second, with RFC 5961 §3
     // Third, security. Deviates: IPv4 security options are ignored.
     if (check_syn(seg, now) == verdict::drop) return;  // fourth, with RFC 5961 §4
     trim(seg);
@@ -181,6 +183,11 @@ void connection::note_timestamp(const segment& seg, instant now) noexcept {
     }
     ts_recent_ = value;
     ts_recent_at_ = now;
+}
+
+/// What the peer's own field says last may be told the user (MAY-9).
+void connection::note_traffic_class(const segment& seg) noexcept {
+    received_class_ = static_cast<std::uint8_t>(seg.traffic_class & ~wire::ecn::mask);
 }
 
 /// "First, check sequence number": the four cases of §3.4 table 6.
@@ -423,7 +430,7 @@ void connection::on_icmp_error(errc kind, bool is_hard, sequence_number quoted, 
     if (is_hard && state_ == state::syn_sent) {
         end(event::timed_out, kind, now);
     } else {
-        soft_error_ = static_cast<std::uint8_t>(kind);
+        note_soft_error(kind);
     }
 }
 
@@ -449,7 +456,7 @@ void connection::on_unreachable(errc kind, instant now) {
         return;
     }
     // Later packets find out whether it comes back; R2 ends it if not.
-    soft_error_ = static_cast<std::uint8_t>(kind);
+    note_soft_error(kind);
     const bool has_work = !in_flight_.empty() || unsent_bytes() != 0 || is_fin_due();
     if (retransmit_at_ == never && has_work) {
         asked_at_ = now;

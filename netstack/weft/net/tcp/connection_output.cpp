@@ -184,6 +184,8 @@ void connection::emit(outgoing& out, tcp_flags flags, sequence_number seq, insta
     out.header.destination_port = tuple_.remote_port;
     out.header.sequence = seq.value();
     out.header.flags = flags;
+    out.traffic_class = traffic_class_;  // as it is (SHLD-22)
+    out.hop_limit = hop_limit();
     if (!flags.has(tcp_flags::ack)) return;
     out.header.acknowledgment = rcv_.nxt.value();
     out.header.window = take_offered_window();

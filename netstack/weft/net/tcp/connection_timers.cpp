@@ -77,7 +77,7 @@ void connection::on_retransmission_timeout(instant now) {
         return;
     }
     if (rto_.backoffs() >= r1_retransmissions) {  // R1: the user may want to know (SHLD-9)
-        soft_error_ = static_cast<std::uint8_t>(errc::timed_out);
+        note_soft_error(errc::timed_out);
     }
     if (is_one_of(state_, state::syn_sent, state::syn_received)) {
         ++owner_.counters_.tcp_timeouts;

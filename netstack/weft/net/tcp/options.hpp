@@ -34,6 +34,13 @@ struct connection_options {
     /// (R2, RFC 9293 §3.8.3, MUST-21). Zero: 5 minutes for data (§3.10.1), 3 for a SYN (MUST-23).
     duration user_timeout = duration::zero();
     std::uint32_t send_buffer_bytes = 1U << 20;
+    /// The Diffserv field of what is sent, IPv4's TOS or IPv6's traffic class (RFC 9293 §3.9.1.9,
+    /// MUST-48). The two low bits are ECN's (RFC 3168) and are not looked at.
+    std::uint8_t traffic_class = 0;
+    std::uint8_t hop_limit = 0;  ///< IPv4's TTL (RFC 9293 §3.9.2, MUST-49); 0: config::hop_limit
+    /// What did not end the connection is kept for take_soft_error() (RFC 9293 §3.9.1.8); off: it
+    /// is not (SHLD-20).
+    bool soft_errors = true;
     std::uint32_t receive_buffer_bytes = 1U << 20;
     bool linger_abort = false;  ///< destroying the stream aborts instead of closing
 };
@@ -65,6 +72,7 @@ struct config {
     std::uint16_t ephemeral_port_first = 32768;      ///< RFC 6056 §3.2
     std::uint16_t ephemeral_port_last = 65535;
     std::uint8_t initial_window_segments = 10;  ///< RFC 6928 §2
+    std::uint8_t hop_limit = 64;  ///< of segments (MUST-49), those that no connection sends too
 };
 
 }  // namespace weft::net::tcp

@@ -30,6 +30,7 @@ struct segment {
     std::uint16_t wnd = 0;  ///< as on the wire, unscaled
     std::uint16_t up = 0;
     tcp_flags flags;
+    std::uint8_t traffic_class = 0;  ///< of the packet: Diffserv and, in the two low bits, ECN
     wire::tcp_options options;
     slice text;
     std::uint32_t segment_bytes = 0;  ///< payload bytes of each segment a device put together; or 0
@@ -51,6 +52,8 @@ struct reply {
     std::uint32_t sequence = 0;
     std::uint32_t acknowledgment = 0;
     tcp_flags flags;
+    std::uint8_t traffic_class = 0;
+    std::uint8_t hop_limit = 0;  ///< 0: config::hop_limit
 };
 
 }  // namespace weft::net::tcp
