@@ -128,7 +128,7 @@ bool is_as_expected(const conversation& here) {
 weft::task<int> talk(network& on, const settings& options) {
     const weft::net::endpoint remote = weft::net::endpoint::parse(options.server).value();
     weft::result<weft::net::tcp_stream> server =
-        co_await weft::with_timeout(options.timeout(), on.host().connect(remote));
+        co_await weft::with_timeout(options.timeout(), on.connect(remote));
     if (!server) throw std::runtime_error{options.server + ": " + server.error().message()};
 
     const auto here = std::make_unique<conversation>(options);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 
 namespace examples {
 namespace {
@@ -69,6 +70,13 @@ void add_network_options(CLI::App& app, network_options& options) {
     app.add_option("--gateway", options.gateway, "where packets for other networks go")
         ->type_name("ADDRESS")
         ->check(check_address);
+    using net::tcp::congestion_algorithm;
+    app.add_option("--congestion", options.congestion, "cubic, new_reno or bbr; default cubic")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, congestion_algorithm>{
+            {"cubic", congestion_algorithm::cubic},
+            {"new_reno", congestion_algorithm::new_reno},
+            {"bbr", congestion_algorithm::bbr}}))
+        ->type_name("NAME");
     app.add_option("--pcap", options.pcap, "record every frame to FILE, for Wireshark")
         ->type_name("FILE");
     app.add_flag("--stats", options.stats,
@@ -117,7 +125,8 @@ network::~network() {
     if (options_.stats) print_counters();
 }
 
-net::tcp_listener network::listen(std::uint16_t port, const net::tcp::listen_options& options) {
+net::tcp_listener network::listen(std::uint16_t port, net::tcp::listen_options options) {
+    options.connection.congestion = options_.congestion;
     weft::result<net::tcp_listener> opened = host_->listen(port, options);
     if (!opened) {
         throw cannot_start{"cannot listen on port " + std::to_string(port) + ": " +

@@ -1,6 +1,6 @@
 #pragma once
 // A host of Weft's own stack on a TAP, as the programs here take it from their command lines:
-// `--tap`, `--address`, `--gateway`, `--pcap`, `--stats`, `--ladder`, `--log`.
+// `--tap`, `--address`, `--gateway`, `--congestion`, `--pcap`, `--stats`, `--ladder`, `--log`.
 //
 // The other end of the TAP is the kernel's; it needs an address and has to be up (`ip addr add`,
 // `ip link set up`). Used by echo_server, echo_client, http_server and http_get.
@@ -28,6 +28,7 @@ struct network_options {
     std::string gateway;
     std::string pcap;
     std::string log;
+    weft::net::tcp::congestion_algorithm congestion = {};
     std::uint32_t ladders = 0;
     bool stats = false;
     bool plain = false;
@@ -47,9 +48,14 @@ public:
 
     [[nodiscard]] weft::net::host& host() noexcept { return *host_; }
 
-    /// Listens, on any of our addresses. Throws cannot_start when the port is taken.
-    weft::net::tcp_listener listen(std::uint16_t port,
-                                   const weft::net::tcp::listen_options& options = {});
+    /// Listens, on any of our addresses; connections get the congestion control asked for. Throws
+    /// cannot_start when the port is taken.
+    weft::net::tcp_listener listen(std::uint16_t port, weft::net::tcp::listen_options options = {});
+
+    /// host().connect() with the congestion control asked for.
+    [[nodiscard]] auto connect(const weft::net::endpoint& remote) {
+        return host_->connect(remote, {.congestion = options_.congestion});
+    }
 
     /// Closes what is open, in order, and aborts what is left after five seconds. No stream may be
     /// in use any more.

@@ -191,7 +191,7 @@ weft::task<int> fetch(network& on, http::url from, const settings& options) {
         }
         const weft::net::endpoint remote{*address, from.port};
         weft::result<weft::net::tcp_stream> stream =
-            co_await weft::with_timeout(options.timeout(), on.host().connect(remote));
+            co_await weft::with_timeout(options.timeout(), on.connect(remote));
         if (!stream) throw std::runtime_error{remote.to_string() + ": " + stream.error().message()};
         const weft::result<outcome> came = co_await exchange(*stream, from, options, into);
         if (!came) throw std::runtime_error{from.to_string() + ": " + came.error().message()};
