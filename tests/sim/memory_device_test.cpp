@@ -33,8 +33,8 @@ struct sink final : device_client {
     int slots_came = 0;
 };
 
-struct wire {
-    explicit wire(const link_options& link, memory_device_options options = {}) {
+struct joined_pair {
+    explicit joined_pair(const link_options& link, memory_device_options options = {}) {
         options.seed = 11;
         a.emplace(on, options);
         b.emplace(on, options);
@@ -42,7 +42,7 @@ struct wire {
         a->start(at_a, pool);
         b->start(at_b, pool);
     }
-    ~wire() {
+    ~joined_pair() {
         a->stop();
         b->stop();
         CHECK(pool.bytes_out() == 0);
@@ -84,7 +84,7 @@ struct wire {
 
 TEST_SUITE("sim.memory_device") {
 TEST_CASE("a clean wire delivers everything, in order, after its delay") {
-    wire w{{.delay = 10ms}};
+    joined_pair w{{.delay = 10ms}};
     w.send_many(100);
     CHECK(w.at_b.numbers.size() == 100);
     CHECK(w.arrived_in_order());
@@ -94,7 +94,7 @@ TEST_CASE("a clean wire delivers everything, in order, after its delay") {
 }
 
 TEST_CASE("faults come at about the rate that was asked for, and are counted") {
-    wire w{{.loss = 0.2, .duplicate = 0.1, .corrupt = 0.1, .delay = 1ms}};
+    joined_pair w{{.loss = 0.2, .duplicate = 0.1, .corrupt = 0.1, .delay = 1ms}};
     for (std::uint32_t i = 0; i < 5000; ++i) REQUIRE(w.send(i));
     w.on.run_for(1s);
     const memory_device::counters& c = w.a->statistics();
@@ -110,18 +110,18 @@ TEST_CASE("faults come at about the rate that was asked for, and are counted") {
 }
 
 TEST_CASE("jitter keeps the order; reordering does not") {
-    wire jittery{{.delay = 5ms, .jitter = 5ms}};
+    joined_pair jittery{{.delay = 5ms, .jitter = 5ms}};
     jittery.send_many(200);
     CHECK(jittery.at_b.numbers.size() == 200);
     CHECK(jittery.arrived_in_order());
-    wire reordering{{.reorder = 0.2, .reorder_by = 5ms, .delay = 5ms}};
+    joined_pair reordering{{.reorder = 0.2, .reorder_by = 5ms, .delay = 5ms}};
     reordering.send_many(200);
     CHECK(reordering.at_b.numbers.size() == 200);
     CHECK(!reordering.arrived_in_order());
 }
 
 TEST_CASE("what is on the wire is bounded, and so is the length of a frame") {
-    wire w{{.delay = 1s, .max_frame_bytes = 200, .queue_frames = 50}};
+    joined_pair w{{.delay = 1s, .max_frame_bytes = 200, .max_frames = 50}};
     for (std::uint32_t i = 0; i < 80; ++i) REQUIRE(w.send(i));
     REQUIRE(w.send(80, 201));
     w.on.run_for(2s);
@@ -131,7 +131,7 @@ TEST_CASE("what is on the wire is bounded, and so is the length of a frame") {
 }
 
 TEST_CASE("a line with a rate takes its time, and a full device says when it has room again") {
-    wire w{{.bits_per_second = 8'000'000}, {.slots = 4}};  // 100 bytes: 0.1 ms
+    joined_pair w{{.bits_per_second = 8'000'000}, {.slots = 4}};  // 100 bytes: 0.1 ms
     for (std::uint32_t i = 0; i < 4; ++i) REQUIRE(w.send(i));
     CHECK(!w.send(4));
     CHECK(w.at_a.slots_came == 0);
@@ -144,7 +144,7 @@ TEST_CASE("a line with a rate takes its time, and a full device says when it has
 }
 
 TEST_CASE("a frame that was to be cut arrives in one piece that says of what it was made") {
-    wire w{{}, {.offloads = true}};
+    joined_pair w{{}, {.offloads = true}};
     REQUIRE(w.send(1, 60'000, {.needs_checksum = true, .segment_bytes = 1448}));
     REQUIRE(w.send(2));
     w.on.run_for(1ms);
@@ -155,7 +155,7 @@ TEST_CASE("a frame that was to be cut arrives in one piece that says of what it 
 }
 
 TEST_CASE("a receiver without memory loses frames and counts them; an unplugged one gets none") {
-    wire w{{}};
+    joined_pair w{{}};
     block_pool tiny{4096};
     w.b->stop();
     w.b->start(w.at_b, tiny);

@@ -75,13 +75,45 @@ world::machine& world::make(std::string_view prefix, const host_settings& settin
     return *machines_.back();
 }
 
-void world::connect(net::host& a, net::host& b, const net::link_options& both_ways) {
-    connect(a, b, both_ways, both_ways);
+network_switch& world::add_switch() {
+    switches_.push_back(std::make_unique<network_switch>(scheduler_));
+    return *switches_.back();
 }
 
-void world::connect(net::host& a, net::host& b, const net::link_options& a_to_b,
-                    const net::link_options& b_to_a) {
+net::memory_device& world::add_port(network_switch& to) {
+    // An offloading host's large frames pass through, and jumbo frames too.
+    constexpr std::uint32_t largest = 65'535;
+    return to.add_port({.mtu = largest, .offloads = true, .seed = random_.next()});
+}
+
+wire_ends world::connect(net::host& a, net::host& b, const net::link_options& both_ways) {
+    return connect(a, b, both_ways, both_ways);
+}
+
+wire_ends world::connect(net::host& a, net::host& b, const net::link_options& a_to_b,
+                         const net::link_options& b_to_a) {
     net::memory_device::plug(device_of(a), device_of(b), a_to_b, b_to_a);
+    return {device_of(a), device_of(b)};
+}
+
+wire_ends world::connect(net::host& a, network_switch& b, const net::link_options& a_to_b,
+                         const net::link_options& b_to_a) {
+    net::memory_device& port = add_port(b);
+    net::memory_device::plug(device_of(a), port, a_to_b, b_to_a);
+    return {device_of(a), port};
+}
+
+wire_ends world::connect(network_switch& a, network_switch& b, const net::link_options& a_to_b,
+                         const net::link_options& b_to_a) {
+    net::memory_device& port_a = add_port(a);
+    net::memory_device& port_b = add_port(b);
+    net::memory_device::plug(port_a, port_b, a_to_b, b_to_a);
+    return {port_a, port_b};
+}
+
+void world::partition(wire_ends on, instant from, instant until) {
+    on.a.add_outage(from, until);
+    on.b.add_outage(from, until);
 }
 
 net::memory_device& world::device_of(const net::host& of) {

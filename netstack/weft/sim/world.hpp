@@ -9,12 +9,17 @@
 //     world.connect(client, server, {.loss = 0.1, .delay = 20ms});
 //     world.run(conversation(client, server));
 //
+// What a wire can do is in net/io/link_options.hpp; boxes that change frames are put on it with
+// `insert`, and a `network_switch` joins more than two hosts. A guide: docs/simulation.md.
+//
 // The types of net::, there is no sim::tcp_stream. One thread.
 
 #include <weft/io/scheduler.hpp>
 #include <weft/net/io/host.hpp>
 #include <weft/net/io/memory_device.hpp>
+#include <weft/net/io/middlebox.hpp>
 #include <weft/net/io/pcap_writer.hpp>
+#include <weft/sim/network_switch.hpp>
 #include <weft/task.hpp>
 
 #include <cstdint>
@@ -22,6 +27,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace weft::sim {
@@ -37,6 +43,12 @@ struct host_settings {
     std::size_t pool_limit_bytes = std::size_t{1} << 28;
 };
 static_assert(std::is_trivially_destructible_v<host_settings>);
+
+/// A wire: the devices at its ends, each with what it sends.
+struct wire_ends {
+    net::memory_device& a;
+    net::memory_device& b;
+};
 
 class world {
 public:
@@ -55,13 +67,38 @@ public:
     net::host& add_recorded_host(std::string_view prefix, const std::string& pcap_path,
                                  const host_settings& settings = {});
 
+    /// A switch with no ports yet. It lives as long as the world.
+    network_switch& add_switch();
+
     /// Joins two hosts of this world by a wire with the same faults both ways.
-    void connect(net::host& a, net::host& b, const net::link_options& both_ways = {});
-    void connect(net::host& a, net::host& b, const net::link_options& a_to_b,
-                 const net::link_options& b_to_a);
+    wire_ends connect(net::host& a, net::host& b, const net::link_options& both_ways = {});
+    wire_ends connect(net::host& a, net::host& b, const net::link_options& a_to_b,
+                      const net::link_options& b_to_a);
+    /// A wire from a host to a new port of a switch. Precondition: the host's link is Ethernet.
+    wire_ends connect(net::host& a, network_switch& b, const net::link_options& a_to_b = {},
+                      const net::link_options& b_to_a = {});
+    /// A wire between new ports of two switches.
+    wire_ends connect(network_switch& a, network_switch& b, const net::link_options& a_to_b = {},
+                      const net::link_options& b_to_a = {});
+
+    /// Makes a middlebox and puts it on a wire, next to its end `b`. It lives as long as the world.
+    template <class Box, class... Args>
+    Box& insert(wire_ends on, Args&&... args) {
+        auto made = std::make_unique<Box>(std::forward<Args>(args)...);
+        Box& box = *made;
+        boxes_.push_back(std::move(made));
+        net::memory_device::insert(on.a, on.b, box);
+        return box;
+    }
+    /// Nothing enters a wire, either way, from `from` until `until`.
+    static void partition(wire_ends on, instant from, instant until);
 
     /// The device of a host of this world: its outgoing direction's faults, filter and counters.
     [[nodiscard]] net::memory_device& device_of(const net::host& of);
+    /// The wire between two hosts that were joined.
+    [[nodiscard]] wire_ends wire_between(const net::host& a, const net::host& b) {
+        return {device_of(a), device_of(b)};
+    }
     /// Bytes of all hosts' pools that are in use.
     [[nodiscard]] std::size_t bytes_in_use() const noexcept;
 
@@ -81,12 +118,15 @@ public:
 private:
     struct machine;
 
+    [[nodiscard]] net::memory_device& add_port(network_switch& to);
     machine& make(std::string_view prefix, const host_settings& settings,
                   const std::string* pcap_path);
 
     const std::uint64_t seed_;
     net::random_source random_;
     weft::scheduler scheduler_;
+    std::vector<std::unique_ptr<net::middlebox>> boxes_;
+    std::vector<std::unique_ptr<network_switch>> switches_;
     std::vector<std::unique_ptr<machine>> machines_;
 };
 

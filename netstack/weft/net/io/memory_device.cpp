@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <functional>
 #include <utility>
 
 namespace weft::net {
@@ -19,7 +18,7 @@ memory_device::memory_device(scheduler& on, const memory_device_options& options
                     .mtu = options.mtu,
                     .checksum_offload = options.offloads,
                     .segmentation_offload = options.offloads},
-      random_{options.seed},
+      outgoing_{options.seed},
       slots_(std::max(options.slots, 1U)),
       timer_{*this} {
     free_.reserve(slots_.size());
@@ -36,16 +35,23 @@ void memory_device::plug(memory_device& a, memory_device& b, const link_options&
     assert(a.other_ == nullptr && b.other_ == nullptr);
     a.other_ = &b;
     b.other_ = &a;
-    a.link_ = a_to_b;
-    b.link_ = b_to_a;
+    a.set_link(a_to_b);
+    b.set_link(b_to_a);
+}
+
+void memory_device::insert(memory_device& a, memory_device& b, middlebox& box) {
+    assert(a.other_ == &b && b.other_ == &a);
+    a.boxes_.push_back({&box, middlebox::direction::forward});
+    b.boxes_.insert(b.boxes_.begin(), {&box, middlebox::direction::back});
 }
 
 void memory_device::unplug() noexcept {
     if (other_ == nullptr) return;
-    other_->other_ = nullptr;
-    other_->flying_.clear();
-    other_ = nullptr;
-    flying_.clear();
+    for (memory_device* const each : {this, other_}) {
+        each->outgoing_.clear();
+        each->boxes_.clear();
+    }
+    std::exchange(other_, nullptr)->other_ = nullptr;
 }
 
 void memory_device::start(device_client& client, block_pool& pool) {
@@ -79,20 +85,26 @@ void memory_device::release(tx_slot& slot) noexcept {
 
 void memory_device::submit(tx_slot& slot) noexcept {
     const instant now = scheduler_.now();
-    ++counters_.submitted;
-    const rx_offload offload{.checksum_verified = slot.offload.needs_checksum,
-                             .segment_bytes = slot.offload.segment_bytes};
-    slice frame = wire_pool_.allocate_for(slot.frame_bytes());
-    frame.extend(slot.frame_bytes());
-    slot.copy_to(frame.data());
-    put_on_wire(std::move(frame), offload, now);
+    ++outgoing_.counters().submitted;
+    wire_frame frame{.bytes = wire_pool_.allocate_for(slot.frame_bytes()),
+                     .offload = {.checksum_verified = slot.offload.needs_checksum,
+                                 .segment_bytes = slot.offload.segment_bytes},
+                     .link = capabilities_.link};
+    if (frame.bytes) {
+        frame.bytes.extend(slot.frame_bytes());
+        slot.copy_to(frame.bytes.data());
+        put_on_wire(std::move(frame), now);
+    } else {
+        ++outgoing_.counters().no_memory;
+    }
 
-    // The payload was copied, but the slot is taken as long as the line is: that is backpressure.
+    // The payload was copied, but without a queue to wait in the slot is taken as long as the line
+    // is: that is backpressure.
     slot.clear();
-    if (line_free_ <= now) {
+    if (link().queue.is_bounded() || outgoing_.line_free() <= now) {
         free_.push_back(&slot);
     } else {
-        departures_.push_back(line_free_);
+        departures_.push_back(outgoing_.line_free());
         departing_.push_back(&slot);
     }
 }
@@ -105,82 +117,49 @@ void memory_device::free_slots(instant now) noexcept {
     }
 }
 
-/// Occupies the line for as long as the frame takes.
-instant memory_device::end_of_transmission(std::uint32_t bytes, instant now) noexcept {
-    if (link_.bits_per_second == 0) return now;
-    constexpr std::uint64_t second = std::chrono::nanoseconds{std::chrono::seconds{1}}.count();
-    const std::uint64_t took = std::uint64_t{bytes} * 8 * second / link_.bits_per_second;
-    line_free_ = std::max(line_free_, now) + duration{static_cast<duration::rep>(took)};
-    return line_free_;
+wire_frames memory_device::pass_boxes(wire_frame frame, instant now) {
+    wire_frames passing;
+    passing.push_back(std::move(frame));
+    for (const placed_box& each : boxes_) {
+        wire_frames behind;
+        for (wire_frame& one : passing) each.box->on_frame(std::move(one), each.way, now, behind);
+        passing = std::move(behind);
+    }
+    return passing;
 }
 
-void memory_device::put_on_wire(slice frame, const rx_offload& offload, instant now) noexcept {
-    const instant sent = end_of_transmission(frame.size(), now);
+void memory_device::put_on_wire(wire_frame frame, instant now) noexcept {
     if (other_ == nullptr || other_->client_ == nullptr) {
-        ++counters_.nobody_there;
+        ++outgoing_.counters().nobody_there;
         return;
     }
-    if (link_.max_frame_bytes != 0 && frame.size() > link_.max_frame_bytes) {
-        ++counters_.too_long;
-        return;
-    }
-    if (filter_ && filter_(frame.bytes(), now) == fate::drop) {
-        ++counters_.filtered;
-        return;
-    }
-    if (random_.chance(link_.loss)) {
-        ++counters_.lost;
-        return;
-    }
-    rx_offload vouched = offload;
-    if (random_.chance(link_.corrupt)) corrupt(frame, vouched);
-
-    instant at = sent + link_.delay + random_.up_to(link_.jitter);
-    if (random_.chance(link_.reorder)) {
-        ++counters_.reordered;
-        at += random_.up_to(link_.reorder_by);
+    wire_frames back;
+    if (boxes_.empty()) {
+        outgoing_.put(std::move(frame), wire_pool_, now, back);
     } else {
-        at = last_arrival_ = std::max(at, last_arrival_);
+        for (wire_frame& one : pass_boxes(std::move(frame), now)) {
+            outgoing_.put(std::move(one), wire_pool_, now, back);
+        }
     }
-    if (random_.chance(link_.duplicate)) {
-        ++counters_.duplicated;
-        fly(frame, vouched, at);
-    }
-    fly(std::move(frame), vouched, at);
     arm();
-}
-
-void memory_device::corrupt(slice& frame, rx_offload& offload) noexcept {
-    ++counters_.corrupted;
-    offload.checksum_verified = false;
-    std::byte& hit = frame.data()[random_.below(frame.size())];
-    hit ^= static_cast<std::byte>(1U << random_.below(8));
-}
-
-void memory_device::fly(slice frame, const rx_offload& offload, instant at) noexcept {
-    if (flying_.size() >= link_.queue_frames) {
-        ++counters_.queue_full;
-        return;
-    }
-    flying_.push_back({at, order_++, std::move(frame), offload});
-    std::ranges::push_heap(flying_, std::greater<>{});
+    // What a router at the near end of the link answers comes back as the other end's frames do. It
+    // is not answered in turn: no error is sent about an error.
+    for (wire_frame& answer : back) other_->put_on_wire(std::move(answer), now);
 }
 
 // ---- arriving
 
 void memory_device::arm() noexcept {
-    instant next = flying_.empty() ? never : flying_.front().at;
+    instant next = outgoing_.next_arrival();
     if (wants_slot_ && !departures_.empty()) next = std::min(next, departures_.front());
     scheduler_.timers().arm(timer_, next);
 }
 
 void memory_device::on_timer(instant now) noexcept {
-    while (!flying_.empty() && flying_.front().at <= now) {
-        std::ranges::pop_heap(flying_, std::greater<>{});
-        const flying arrived = std::move(flying_.back());
-        flying_.pop_back();
+    while (outgoing_.next_arrival() <= now) {
+        const wire_frame arrived = outgoing_.take_arrival();
         if (other_ == nullptr) continue;
-        other_->take(arrived, counters_, now);
+        other_->take(arrived, outgoing_.counters(), now);
     }
     free_slots(now);
     if (wants_slot_ && !free_.empty()) {
@@ -190,19 +169,19 @@ void memory_device::on_timer(instant now) noexcept {
     arm();
 }
 
-void memory_device::take(const flying& arrived, counters& of_sender, instant now) noexcept {
+void memory_device::take(const wire_frame& arrived, counters& of_sender, instant now) noexcept {
     if (client_ == nullptr) {
         ++of_sender.nobody_there;
         return;
     }
-    slice received = pool_->allocate_for(arrived.frame.size());
+    slice received = pool_->allocate_for(arrived.bytes.size());
     if (!received) {
         ++of_sender.no_memory;
         return;
     }
     ++of_sender.delivered;
-    received.extend(arrived.frame.size());
-    std::ranges::copy(arrived.frame.bytes(), received.data());
+    received.extend(arrived.bytes.size());
+    std::ranges::copy(arrived.bytes.bytes(), received.data());
     client_->on_frame(std::move(received), arrived.offload, now);
 }
 
