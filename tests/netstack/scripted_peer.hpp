@@ -109,6 +109,7 @@ public:
 
     // our side
     std::uint32_t writes(std::string_view text);
+    std::uint32_t writes_urgent(std::string_view text);
     std::string reads(std::size_t most = std::size_t{1} << 24);
     result<void> closes() { return connection->close(now); }
     void aborts() { connection->abort(now); }

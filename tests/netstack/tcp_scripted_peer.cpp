@@ -273,6 +273,7 @@ void scripted_peer::flush() {
 script_segment scripted_peer::take(const outgoing& out, const net::tx_slot& slot) const {
     script_segment s = make(out.header.sequence, out.header.acknowledgment, out.header.flags);
     s.window = out.header.window;
+    s.urgent = out.header.urgent_pointer;
     s.options = out.options;
     s.segment_bytes = out.segment_bytes;
     s.retransmission = out.retransmission;
@@ -331,6 +332,10 @@ script_segment scripted_peer::waits_for_segment(duration limit) {
 
 std::uint32_t scripted_peer::writes(std::string_view text) {
     return connection->write(std::as_bytes(std::span{text}), now).value();
+}
+
+std::uint32_t scripted_peer::writes_urgent(std::string_view text) {
+    return connection->write(std::as_bytes(std::span{text}), now, urgency::urgent).value();
 }
 
 std::string scripted_peer::reads(std::size_t most) {

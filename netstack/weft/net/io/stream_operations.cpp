@@ -78,12 +78,22 @@ result<void> readable_operation::finish() const noexcept {
     return end_error();
 }
 
+result<std::size_t> urgent_operation::finish() noexcept {
+    if (const std::error_code no = refusal()) return no;
+    if (connection_->has_urgent_news()) {
+        connection_->take_urgent_news();
+        return std::size_t{connection_->urgent_bytes()};
+    }
+    if (connection_->is_fin_received()) return errc::end_of_stream;
+    return end_error();
+}
+
 // ---- writing
 
 result<std::size_t> write_operation::finish() noexcept {
     if (const std::error_code no = refusal()) return no;
     if (bytes_.empty()) return std::size_t{0};
-    const result<std::uint32_t> taken = connection_->write(bytes_, now());
+    const result<std::uint32_t> taken = connection_->write(bytes_, now(), how_);
     if (!taken) return taken.error();
     if (*taken == 0) return errc::no_buffers;  // room was free, so the pool is not
     settle_later();

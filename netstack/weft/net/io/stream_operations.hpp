@@ -53,8 +53,9 @@ public:
 class write_operation : public stream_wait<write_operation> {
 public:
     write_operation(completion resume, host* owner, tcp::connection* on,
-                    std::span<const std::byte> bytes) noexcept
-        : stream_wait{resume, owner, on, tcp::wait::writable}, bytes_{bytes} {}
+                    std::span<const std::byte> bytes,
+                    tcp::urgency how = tcp::urgency::normal) noexcept
+        : stream_wait{resume, owner, on, tcp::wait::writable}, bytes_{bytes}, how_{how} {}
 
     [[nodiscard]] bool ready() const noexcept {
         return connection_ == nullptr || bytes_.empty() || advance();
@@ -66,6 +67,7 @@ public:
 
 private:
     std::span<const std::byte> bytes_;
+    tcp::urgency how_;
 };
 
 class write_all_operation : public stream_wait<write_all_operation> {
@@ -84,6 +86,19 @@ public:
 private:
     std::span<const std::byte> rest_;
     std::error_code error_;
+};
+
+class urgent_operation : public stream_wait<urgent_operation> {
+public:
+    urgent_operation(completion resume, host* owner, tcp::connection* on) noexcept
+        : stream_wait{resume, owner, on, tcp::wait::urgent} {}
+
+    [[nodiscard]] bool ready() const noexcept { return connection_ == nullptr || advance(); }
+    [[nodiscard]] bool advance() const noexcept {
+        return connection_->has_urgent_news() || connection_->is_fin_received() ||
+               connection_->state() == tcp::state::closed;
+    }
+    result<std::size_t> finish() noexcept;
 };
 
 class shutdown_operation : public stream_wait<shutdown_operation> {

@@ -25,6 +25,10 @@ void tcp_stream::consume(std::size_t count) noexcept {
     host_->settle_later();
 }
 
+std::size_t tcp_stream::urgent_bytes() const noexcept {
+    return connection_ == nullptr ? 0 : connection_->urgent_bytes();
+}
+
 void tcp_stream::abort() noexcept {
     if (connection_ == nullptr) return;
     connection_->abort(host_->now());

@@ -99,6 +99,27 @@ public:
         return awaiter<write_all_operation>{host_, connection_, bytes};
     }
 
+    // ---- urgent data (RFC 9293 §3.8.5): in line with the rest, with a mark at its end. For old
+    // protocols: new ones should not use it (SHLD-13), what middleboxes leave of it varies (RFC
+    // 6093 §3).
+
+    /// As write_some, and the peer is told at once, even when its window is closed, that what was
+    /// queued up to the last of these bytes is urgent. They do not overtake what was written
+    /// before.
+    [[nodiscard]] awaiter<write_operation> write_urgent(std::span<const std::byte> bytes) noexcept {
+        return awaiter<write_operation>{host_, connection_, bytes, tcp::urgency::urgent};
+    }
+
+    /// Completes when the peer tells of urgent data, or of more of it, since the last time that
+    /// this completed; with the number of bytes up to its end. Reads nothing: whoever is in a hurry
+    /// reads up to there. May wait beside a read. Errors: `errc::end_of_stream` once the peer has
+    /// closed its direction.
+    [[nodiscard]] awaiter<urgent_operation> urgent() noexcept {
+        return awaiter<urgent_operation>{host_, connection_};
+    }
+    /// Bytes still to be read up to the end of what is known to be urgent; 0: nothing is.
+    [[nodiscard]] std::size_t urgent_bytes() const noexcept;
+
     // ---- closing
 
     /// Closes our direction: sends a FIN after every byte already written (RFC 9293 §3.10.4).

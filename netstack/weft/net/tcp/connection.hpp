@@ -37,8 +37,19 @@ class demux;
 class listener;
 
 /// What a waiter can wait for; one slot each.
-enum class wait : std::uint8_t { connected, readable, writable, fin_acked, finished, visited };
-inline constexpr std::size_t wait_count = 6;
+enum class wait : std::uint8_t {
+    connected,
+    readable,
+    writable,
+    fin_acked,
+    finished,
+    visited,
+    urgent
+};
+inline constexpr std::size_t wait_count = 7;
+
+/// How a SEND is meant (RFC 9293 §3.9.1.2): in order with the rest, or to be looked at soon.
+enum class urgency : std::uint8_t { normal, urgent };
 
 /// A segment to send: header and options; the text is already in the slot's payload.
 struct outgoing {
@@ -68,7 +79,10 @@ public:
     void open(instant now);
     /// SEND: takes as many bytes as the send buffer has room for. Errors: `closing` after close(),
     /// `not_connected`, or what ended the connection.
-    result<std::uint32_t> write(std::span<const std::byte> bytes, instant now);
+    /// Urgent bytes go in line with the others; every segment tells where they end, until they are
+    /// acknowledged (§3.8.5).
+    result<std::uint32_t> write(std::span<const std::byte> bytes, instant now,
+                                urgency how = urgency::normal);
     /// RECEIVE: copies out what is readable. 0: nothing now, or the end (is_read_finished()).
     std::uint32_t read(std::span<std::byte> into, instant now);
     /// Drops readable bytes that were looked at through view().
@@ -132,6 +146,11 @@ public:
     [[nodiscard]] std::uint32_t write_room() const noexcept;
     /// Unread bytes up to the end of the peer's urgent data (MUST-33); 0: none is urgent.
     [[nodiscard]] std::uint32_t urgent_bytes() const noexcept;
+    /// The peer's urgent pointer has moved since the last take_urgent_news() (MUST-32), and what it
+    /// announces is not read yet.
+    [[nodiscard]] bool has_urgent_news() const noexcept { return urgent_news_; }
+    void take_urgent_news() noexcept { urgent_news_ = false; }
+    [[nodiscard]] bool is_fin_received() const noexcept { return fin_received_; }
     [[nodiscard]] bool is_fin_acked() const noexcept { return fin_acked_; }
     [[nodiscard]] bool is_close_called() const noexcept { return close_called_; }
     [[nodiscard]] bool is_synchronized() const noexcept {
@@ -206,6 +225,7 @@ private:
     verdict check_ack(const segment& seg, instant now);
     verdict check_fin_acked(instant now);
     void check_urgent(const segment& seg) noexcept;
+    void note_urgent_read() noexcept;
     verdict take_text(segment& seg, instant now);
     void check_fin(instant now);
     void take_syn_options(const segment& syn, instant now);
@@ -234,6 +254,11 @@ private:
     [[nodiscard]] std::uint32_t offered_room() const noexcept;
     [[nodiscard]] std::uint32_t max_text_bytes() const noexcept;
     [[nodiscard]] bool is_fin_due() const noexcept;
+    /// Urgent data of ours is not acknowledged yet.
+    [[nodiscard]] bool is_sending_urgent() const noexcept {
+        return sending_urgent_ && snd_.up > snd_.una;
+    }
+    void emit_urgent_pointer(outgoing& out, sequence_number seq) noexcept;
     /// The sequence number of the send buffer's first byte.
     [[nodiscard]] sequence_number text_begin() const noexcept {
         return snd_.una + (syn_acked_ ? 0U : 1U);
@@ -266,6 +291,7 @@ private:
     demux& owner_;
     struct {
         sequence_number una, nxt, wl1, wl2, iss;
+        sequence_number up;  ///< the octet after our urgent data (MUST-62)
         std::uint32_t wnd = 0;
         std::uint32_t max_wnd = 0;
     } snd_;
@@ -310,6 +336,8 @@ private:
     bool was_counted_ : 1 = false;  ///< among the stack's orphans
     bool window_limited_ : 1 = false;
     bool urgent_ : 1 = false;
+    bool urgent_news_ : 1 = false;
+    bool sending_urgent_ : 1 = false;
     bool persisting_ : 1 = false;
     bool progressed_ : 1 = false;
     bool soft_errors_ : 1 = true;

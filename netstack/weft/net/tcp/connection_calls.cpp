@@ -18,7 +18,7 @@ void connection::open(instant now) {
     mark_transmit();
 }
 
-result<std::uint32_t> connection::write(std::span<const std::byte> bytes, instant) {
+result<std::uint32_t> connection::write(std::span<const std::byte> bytes, instant, urgency how) {
     switch (state_) {
         case state::closed: return error_ != 0 ? error() : make_error_code(errc::not_connected);
         case state::listen: return errc::not_connected;
@@ -36,21 +36,32 @@ result<std::uint32_t> connection::write(std::span<const std::byte> bytes, instan
     }
     const std::uint32_t taken = sending_.append(bytes, write_room(), owner_.pool_);
     if (taken == 0 && !bytes.empty() && sending_.empty()) return errc::no_buffers;
-    if (taken != 0) mark_transmit();
+    if (taken == 0) return taken;
+    if (how == urgency::urgent) {
+        snd_.up = text_begin() + sending_.size();
+        sending_urgent_ = true;
+        // Told at once, where the window lets no text out: an ACK can carry the pointer (MUST-66).
+        if (is_synchronized()) ack_now_ = true;
+    }
+    mark_transmit();
     return taken;
 }
 
 std::uint32_t connection::read(std::span<std::byte> into, instant) {
     const std::uint32_t count = received_.read(into);
-    if (urgent_ && urgent_bytes() == 0) urgent_ = false;
+    note_urgent_read();
     if (count != 0 && is_window_update_due()) mark_transmit();
     return count;
 }
 
 void connection::consume(std::uint32_t count, instant) {
     received_.consume(count);
-    if (urgent_ && urgent_bytes() == 0) urgent_ = false;
+    note_urgent_read();
     if (is_window_update_due()) mark_transmit();
+}
+
+void connection::note_urgent_read() noexcept {
+    if (urgent_ && urgent_bytes() == 0) urgent_ = urgent_news_ = false;
 }
 
 result<void> connection::close(instant now) {

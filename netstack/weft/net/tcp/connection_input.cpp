@@ -324,8 +324,9 @@ void connection::check_urgent(const segment& seg) noexcept {
     const sequence_number up = seg.seq + seg.up;
     if (urgent_ ? up <= rcv_.up : up <= rcv_.nxt - received_.size()) return;
     rcv_.up = up;
-    urgent_ = true;
+    urgent_ = urgent_news_ = true;
     raise(wait::readable);
+    raise(wait::urgent);
 }
 
 /// "Seventh, process the segment text." Also notes where the FIN stands, so that one that arrives
@@ -385,6 +386,7 @@ void connection::check_fin(instant now) {
     if (rcv_.fin < rcv_.nxt) fin_seen_ = false;
     if (rcv_.nxt != rcv_.fin) return;
     fin_received_ = true;
+    raise(wait::urgent);  // there will be none
     ++rcv_.nxt;
     if (rcv_.edge < rcv_.nxt) rcv_.edge = rcv_.nxt;
     ack_now_ = true;

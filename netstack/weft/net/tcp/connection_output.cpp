@@ -133,7 +133,8 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
 bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept {
     if (count >= mss_) return true;
     // Nagle's condition stands in both of the RFC's remaining cases (§3.8.6.2.1, in brackets).
-    if (snd_.nxt != snd_.una && !no_delay_ && !fin_pending_) return false;
+    const bool is_pressing = no_delay_ || fin_pending_ || is_sending_urgent();
+    if (snd_.nxt != snd_.una && !is_pressing) return false;
     return count == unsent || count >= snd_.max_wnd / 2;
 }
 
@@ -189,12 +190,26 @@ void connection::emit(outgoing& out, tcp_flags flags, sequence_number seq, insta
     if (!flags.has(tcp_flags::ack)) return;
     out.header.acknowledgment = rcv_.nxt.value();
     out.header.window = take_offered_window();
+    if (sending_urgent_) emit_urgent_pointer(out, seq);
     if (timestamps_) out.options.set_timestamps({timestamp_now(now), ts_recent_});
     rcv_.acked = rcv_.nxt;
     // Each segment out of order gets its own duplicate ACK (RFC 5681 §4.2): three tell the peer.
     if (duplicates_due_ != 0) --duplicates_due_;
     ack_now_ = duplicates_due_ != 0;
     ack_at_ = never;
+}
+
+/// RFC 9293 §3.8.5: the pointer counts from the segment's own number (MUST-62). Where urgent data
+/// ends farther ahead than the field can say, later segments move it on (MUST-31).
+void connection::emit_urgent_pointer(outgoing& out, sequence_number seq) noexcept {
+    if (!is_sending_urgent()) {
+        sending_urgent_ = false;
+        return;
+    }
+    if (out.header.flags.has(tcp_flags::syn) || seq >= snd_.up) return;
+    out.header.flags |= tcp_flags::urg;
+    out.header.urgent_pointer =
+        static_cast<std::uint16_t>(std::min<std::uint32_t>(snd_.up - seq, 0xffff));
 }
 
 std::uint32_t connection::unsent_bytes() const noexcept {
@@ -215,7 +230,8 @@ std::uint32_t connection::offered_room() const noexcept {
 
 /// Text that one frame may carry: a segment, or as many as the device cuts one frame into.
 std::uint32_t connection::max_text_bytes() const noexcept {
-    const std::uint32_t offload = owner_.network_.max_offload_bytes();
+    // A device would put one urgent pointer into all the segments that it cuts a frame into.
+    const std::uint32_t offload = is_sending_urgent() ? 0 : owner_.network_.max_offload_bytes();
     return offload <= mss_ ? mss_ : offload - offload % mss_;
 }
 
