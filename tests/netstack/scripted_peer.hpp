@@ -9,6 +9,7 @@
 
 #include <weft/net/tcp/demux.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -80,6 +81,7 @@ struct script_options {
     bool peer_timestamps = false;
     bool passive = false;
     std::uint32_t max_segment_bytes = 1480;  ///< of the network below us: MTU 1500
+    std::uint32_t path_mtu = 65535;          ///< what is known of the path; connections learn it
     std::uint32_t offload_bytes = 0;
     std::size_t pool_bytes = std::size_t{1} << 28;
 };
@@ -118,6 +120,10 @@ public:
     /// Takes the connection that the listener has completed.
     void accepts();
     void icmp(net::errc kind, bool is_hard, std::uint32_t quoted_seq);
+    /// A router says that a packet of `quoted_bytes` was too big; `mtu` 0: it does not say for
+    /// what.
+    void icmp_too_big(std::uint32_t mtu, std::uint32_t quoted_seq,
+                      std::uint32_t quoted_bytes = 1500);
     [[nodiscard]] net::tcp::state state() const { return state_; }
     /// Every state since the script began, in order.
     [[nodiscard]] const std::vector<net::tcp::state>& path() const { return path_; }
@@ -140,8 +146,15 @@ private:
 
     // network_layer
     void send_reply(const net::tcp::reply& r, instant) noexcept override;
-    std::uint32_t max_segment_to(const net::ip_address&) const noexcept override {
+    std::uint32_t max_segment_to(const net::ip_address&, instant) const noexcept override {
+        return std::min(options.path_mtu - 20U, options.max_segment_bytes);
+    }
+    std::uint32_t max_segment_of_link() const noexcept override {
         return options.max_segment_bytes;
+    }
+    void learn_path_mtu(const net::ip_address&, std::uint32_t mtu_bytes,
+                        instant) noexcept override {
+        options.path_mtu = mtu_bytes;
     }
     std::uint32_t max_offload_bytes() const noexcept override { return options.offload_bytes; }
     // observer

@@ -54,8 +54,7 @@ TEST_CASE("an error about nothing in flight is not believed (RFC 5927 section 4)
     scripted_peer peer = in_state(state::syn_sent);
     for (const std::uint32_t quoted : {999U, 1001U, 0U, 0x8000'0000U}) {
         peer.icmp(errc::connection_refused, true, quoted);
-        peer.demux.on_packet_too_big(scripted_peer::tuple(), 576,
-                                     weft::net::tcp::sequence_number{quoted});
+        peer.icmp_too_big(576, quoted);
     }
     CHECK(peer.state() == state::syn_sent);
     CHECK(peer.counters.icmp_error_unmatched == 8);
@@ -74,8 +73,7 @@ TEST_CASE(
     scripted_peer peer = in_state(state::established);
     peer.writes(stream_text(2920));
     CHECK(peer.sees_all().size() == 2);
-    peer.demux.on_packet_too_big(scripted_peer::tuple(), 1000,
-                                 weft::net::tcp::sequence_number{1001});
+    peer.icmp_too_big(1000, 1001);
     std::string text;
     std::uint32_t next = 1001;
     while (text.size() < 2920) {
@@ -94,7 +92,7 @@ TEST_CASE("a forged tiny MTU does not make us send a frame an octet") {
     scripted_peer peer = in_state(state::established);
     peer.writes(stream_text(2920));
     (void)peer.sees_all();
-    peer.demux.on_packet_too_big(scripted_peer::tuple(), 1, weft::net::tcp::sequence_number{1001});
+    peer.icmp_too_big(1, 1001);
     CHECK(peer.sees().text.size() >= 64);
 }
 

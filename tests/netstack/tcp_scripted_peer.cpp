@@ -359,6 +359,11 @@ void scripted_peer::icmp(net::errc kind, bool is_hard, std::uint32_t quoted_seq)
     demux.on_icmp_error(tuple(), kind, is_hard, sequence_number{quoted_seq}, now);
 }
 
+void scripted_peer::icmp_too_big(std::uint32_t mtu, std::uint32_t quoted_seq,
+                                 std::uint32_t quoted_bytes) {
+    demux.on_packet_too_big(tuple(), mtu, quoted_bytes, sequence_number{quoted_seq}, now);
+}
+
 void scripted_peer::send_reply(const reply& r, instant) noexcept {
     script_segment s = make(r.sequence, r.acknowledgment, r.flags);
     s.at = elapsed();

@@ -235,7 +235,8 @@ void stack::on_icmp(const wire::ipv4_header& header, const slice& payload,
                                 report->destination_port};
     const tcp::sequence_number quoted{report->sequence};
     if (report->problem == packet_too_big) {
-        tcp_.on_packet_too_big(tuple, report->next_hop_mtu, quoted);
+        tcp_.on_packet_too_big(tuple, report->next_hop_mtu, report->quoted_total_bytes, quoted,
+                               now);
         return;
     }
     // MUST-54, MUST-56, SHLD-26: which errors are hard.

@@ -16,6 +16,7 @@
 #include <weft/net/ip/fragments.hpp>
 #include <weft/net/ip/icmp.hpp>
 #include <weft/net/ip/neighbor_cache.hpp>
+#include <weft/net/ip/path_mtu_cache.hpp>
 #include <weft/net/ip/reply_queue.hpp>
 #include <weft/net/ip/route_table.hpp>
 #include <weft/net/observer.hpp>
@@ -103,7 +104,11 @@ private:
 
     // tcp::network_layer
     void send_reply(const tcp::reply& r, instant now) noexcept override;
-    [[nodiscard]] std::uint32_t max_segment_to(const ip_address& remote) const noexcept override;
+    [[nodiscard]] std::uint32_t max_segment_to(const ip_address& remote,
+                                               instant now) const noexcept override;
+    [[nodiscard]] std::uint32_t max_segment_of_link() const noexcept override;
+    void learn_path_mtu(const ip_address& remote, std::uint32_t mtu_bytes,
+                        instant now) noexcept override;
     [[nodiscard]] std::uint32_t max_offload_bytes() const noexcept override;
 
     stack_options options_;
@@ -111,6 +116,7 @@ private:
     stack_counters counters_;
     ip::route_table routes_;
     ip::neighbor_cache neighbors_;
+    ip::path_mtu_cache paths_;
     ip::fragment_store fragments_;
     ip::icmp_error_sender icmp_errors_;
     ip::reply_queue replies_;

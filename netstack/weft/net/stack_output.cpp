@@ -14,6 +14,10 @@
 
 namespace weft::net {
 
+namespace {
+constexpr std::uint32_t least_ipv4_mtu = 68;  // RFC 791; RFC 1191 §3
+}
+
 bool stack::is_transmit_pending() noexcept {
     return tcp_.transmitting() != nullptr || !replies_.is_empty() || !arp_replies_.empty() ||
            neighbors_.has_request() || announce_due_;
@@ -251,8 +255,23 @@ void stack::watch_sent(const tcp::four_tuple& tuple, const wire::tcp_segment_hea
                               header.header, header.options, payload_bytes, retransmission, now});
 }
 
-std::uint32_t stack::max_segment_to(const ip_address&) const noexcept {
+std::uint32_t stack::max_segment_to(const ip_address& remote, instant now) const noexcept {
+    const std::uint32_t path = paths_.lookup(remote, now).value_or(options_.device.mtu);
+    return std::min(path, options_.device.mtu) -
+           static_cast<std::uint32_t>(wire::ipv4_header_bytes);
+}
+
+std::uint32_t stack::max_segment_of_link() const noexcept {
     return options_.device.mtu - static_cast<std::uint32_t>(wire::ipv4_header_bytes);
+}
+
+void stack::learn_path_mtu(const ip_address& remote, std::uint32_t mtu_bytes,
+                           instant now) noexcept {
+    if (mtu_bytes < options_.device.mtu) {
+        paths_.learn(remote, std::max(mtu_bytes, least_ipv4_mtu), now);
+    } else {
+        paths_.forget(remote);
+    }
 }
 
 std::uint32_t stack::max_offload_bytes() const noexcept {

@@ -114,7 +114,8 @@ public:
     void on_icmp_error(errc kind, bool is_hard, sequence_number quoted, instant now);
     /// A router could not forward `quoted` for its size; it takes packets of `mtu_bytes`, 0 when it
     /// does not say (RFC 1191). Segments become smaller, and what was in flight is sent again.
-    void on_packet_too_big(std::uint32_t mtu_bytes, sequence_number quoted);
+    void on_packet_too_big(std::uint32_t mtu_bytes, std::uint32_t quoted_bytes,
+                           sequence_number quoted, instant now);
     /// The next hop does not answer.
     void on_unreachable(errc kind, instant now);
 
@@ -229,7 +230,7 @@ private:
     verdict take_text(segment& seg, instant now);
     void check_fin(instant now);
     void take_syn_options(const segment& syn, instant now);
-    void update_mss() noexcept;
+    void update_mss(instant now) noexcept;
     void note_timestamp(const segment& seg, instant now) noexcept;
     void note_traffic_class(const segment& seg) noexcept;
     void take_acknowledgment(const segment& seg, instant now);

@@ -59,7 +59,7 @@ void connection::take_syn_options(const segment& syn, instant now) {
         ts_recent_ = syn.options.timestamps().value;
         ts_recent_at_ = now;
     }
-    update_mss();
+    update_mss(now);
     // RFC 5681 §3.1: a SYN that had to be repeated means one segment to begin with.
     const bool syn_was_lost = rto_.backoffs() != 0;
     congestion_.begin(mss_, syn_was_lost ? 1 : settings().initial_window_segments, snd_.iss);
@@ -68,8 +68,8 @@ void connection::take_syn_options(const segment& syn, instant now) {
 
 /// Payload bytes of a full segment (MUST-16): what the peer takes and what IP can send, less the
 /// options that every segment carries.
-void connection::update_mss() noexcept {
-    const std::uint32_t by_path = owner_.network_.max_segment_to(tuple_.remote_address) -
+void connection::update_mss(instant now) noexcept {
+    const std::uint32_t by_path = owner_.network_.max_segment_to(tuple_.remote_address, now) -
                                   static_cast<std::uint32_t>(wire::tcp_header_bytes);
     const std::uint32_t full = std::min<std::uint32_t>(peer_mss_, by_path);
     mss_ = static_cast<std::uint16_t>(full - (timestamps_ ? 12U : 0U));
@@ -436,7 +436,8 @@ void connection::on_icmp_error(errc kind, bool is_hard, sequence_number quoted, 
     }
 }
 
-void connection::on_packet_too_big(std::uint32_t mtu_bytes, sequence_number quoted) {
+void connection::on_packet_too_big(std::uint32_t mtu_bytes, std::uint32_t, sequence_number quoted,
+                                   instant now) {
     if (quoted < snd_.una || quoted >= snd_.nxt) {
         ++owner_.counters_.icmp_error_unmatched;
         return;
@@ -448,6 +449,7 @@ void connection::on_packet_too_big(std::uint32_t mtu_bytes, sequence_number quot
     const std::uint32_t fits = mtu > headers ? mtu - headers : 0;
     if (fits >= mss_) return;
     mss_ = static_cast<std::uint16_t>(std::max<std::uint32_t>(fits, smallest_mss));
+    owner_.network_.learn_path_mtu(tuple_.remote_address, mss_ + headers, now);
     in_flight_.mark_all_lost();
     mark_transmit();
 }

@@ -139,9 +139,9 @@ void demux::on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequ
 }
 
 void demux::on_packet_too_big(const four_tuple& tuple, std::uint32_t mtu_bytes,
-                              sequence_number quoted) {
+                              std::uint32_t quoted_bytes, sequence_number quoted, instant now) {
     if (connection* c = table_.find(tuple)) {
-        c->on_packet_too_big(mtu_bytes, quoted);
+        c->on_packet_too_big(mtu_bytes, quoted_bytes, quoted, now);
     } else {
         ++counters_.icmp_error_unmatched;
     }

@@ -25,9 +25,16 @@ class network_layer {
 public:
     /// Queues a segment that no connection sends (RST, or an ACK for TIME-WAIT). Bounded.
     virtual void send_reply(const reply& r, instant now) noexcept = 0;
-    /// Payload bytes of the largest IP packet to there that needs no fragmentation, headers of TCP
-    /// included (MMS_S of RFC 9293 §3.7.1).
-    [[nodiscard]] virtual std::uint32_t max_segment_to(const ip_address& remote) const noexcept = 0;
+    /// Payload bytes of the largest IP packet to there that needs no fragmentation as far as is
+    /// known of the path, headers of TCP included (MMS_S of RFC 9293 §3.7.1).
+    [[nodiscard]] virtual std::uint32_t max_segment_to(const ip_address& remote,
+                                                       instant now) const noexcept = 0;
+    /// The same of our link alone, whatever the path takes: what we can receive (MMS_R), and the
+    /// most that any path can be found to take.
+    [[nodiscard]] virtual std::uint32_t max_segment_of_link() const noexcept = 0;
+    /// A connection has found out that the path to `remote` takes IP packets of `mtu_bytes`.
+    virtual void learn_path_mtu(const ip_address& remote, std::uint32_t mtu_bytes,
+                                instant now) noexcept = 0;
     /// Payload bytes that one frame may carry when the device cuts it; 0: the device does not.
     [[nodiscard]] virtual std::uint32_t max_offload_bytes() const noexcept = 0;
 
@@ -58,8 +65,9 @@ public:
     void on_segment(const four_tuple& tuple, segment& seg, instant now);
     void on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequence_number quoted,
                        instant now);
+    /// `quoted_bytes`: the length of the packet that was too big, as the router saw it.
     void on_packet_too_big(const four_tuple& tuple, std::uint32_t mtu_bytes,
-                           sequence_number quoted);
+                           std::uint32_t quoted_bytes, sequence_number quoted, instant now);
     /// The next hop of `c` does not answer, or there is none.
     void on_unreachable(connection& c, errc kind, instant now);
     void on_timeout(instant now);
