@@ -42,8 +42,8 @@ TEST_CASE("the MSS is announced from the device's MTU, the smallest where it var
     };
     weft::net::tcp::connection* first = open();
     const auto& syn = link.segment().segment->header;
-    link.ours.tcp().on_packet_too_big(first->tuple(), 600,
-                                      weft::net::tcp::sequence_number{syn.sequence});
+    link.ours.tcp().on_packet_too_big(first->tuple(), 600, 1500,
+                                      weft::net::tcp::sequence_number{syn.sequence}, link.now);
     (void)link.frames();
     weft::net::tcp::connection* second = open();
     CHECK(link.segment().segment->options.mss() == 1460);
