@@ -4,94 +4,75 @@
 
 namespace weft::net::tcp {
 
-namespace {
-
-/// What may leave at once when recovery ends: as much as at the start of a connection (RFC 6928).
-constexpr std::uint32_t max_burst_segments = 10;
-
-/// A large frame is acknowledged as a whole, so the bound on what one acknowledgment may add
-/// (RFC 9406 §4.2, L = 8 segments) is at least such a frame.
-constexpr std::uint32_t slow_start_bound(std::uint32_t mss) { return std::max(8 * mss, 65536U); }
-
-}  // namespace
-
 void congestion_control::begin(congestion_algorithm algorithm, std::uint32_t mss,
-                               std::uint32_t initial_window, instant) noexcept {
-    *this = congestion_control{};
-    algorithm_ = algorithm;
-    window_.bytes = initial_window;
-    window_.mss = mss;
+                               std::uint32_t initial_window, instant now) noexcept {
+    window_ = {.bytes = initial_window, .threshold = congestion_window::unlimited, .mss = mss};
+    switch (algorithm) {
+        case congestion_algorithm::cubic:
+            model_.emplace<loss_based>(cubic{}, initial_window);
+            break;
+        case congestion_algorithm::new_reno:
+            model_.emplace<loss_based>(reno{}, initial_window);
+            break;
+        case congestion_algorithm::bbr: model_.emplace<bbr>().begin(window_, now); break;
+    }
+}
+
+congestion_algorithm congestion_control::algorithm() const noexcept {
+    const loss_based* l = as_loss_based();
+    if (l == nullptr) return congestion_algorithm::bbr;
+    return l->is_cubic() ? congestion_algorithm::cubic : congestion_algorithm::new_reno;
+}
+
+bool congestion_control::is_slow_start() const noexcept {
+    if (const bbr* b = as_bbr()) return b->current() == bbr::mode::startup;
+    return window_.is_slow_start();
+}
+
+std::uint64_t congestion_control::pacing_rate() const noexcept {
+    if (const bbr* b = as_bbr()) return b->pacing_rate();
+    return as_loss_based()->pacing_rate(window_);
 }
 
 void congestion_control::on_ack(const ack_event& ack) noexcept {
     window_.mss = ack.mss;
-    if (!ack.is_recovering) after_timeout_ = false;
-    if (!ack.was_window_limited) return;
-    if (window_.is_slow_start()) {
-        if (ack.is_recovering && !after_timeout_) return;
-        // What an acknowledgment covers may have left the network long ago (RFC 3465 §2.3): never
-        // more than was in it just before.
-        const std::uint32_t left = std::min(ack.delivered, ack.prior_in_flight);
-        const std::uint32_t to_threshold = window_.threshold - window_.bytes;
-        window_.grow(std::min({left, slow_start_bound(ack.mss), to_threshold}));
-        return;
-    }
-    if (!ack.is_recovering) reno_.on_ack(window_, ack.delivered);
+    std::visit([&](auto& m) { m.on_ack(window_, ack); }, model_);
 }
 
-void congestion_control::on_congestion(congestion_cause, std::uint32_t in_flight, std::uint32_t mss,
+// A mark counts as a loss does (RFC 3168 §6.1.2, RFC 9438 §4.6); BBR's model knows neither.
+void congestion_control::on_congestion(congestion_cause, std::uint32_t flight, std::uint32_t mss,
                                        instant) noexcept {
-    save();
-    after_timeout_ = false;
     window_.mss = mss;
-    window_.threshold = reno_.on_congestion(std::min(in_flight, window_.bytes), mss);
+    std::visit([&](auto& m) { m.on_congestion(window_, flight); }, model_);
 }
 
 void congestion_control::on_recovered(std::uint32_t in_flight, std::uint32_t mss,
                                       instant) noexcept {
-    if (after_timeout_) {
-        after_timeout_ = false;
-        return;
-    }
-    const std::uint32_t without_burst = std::max(in_flight, mss) + max_burst_segments * mss;
-    window_.bytes = std::min(window_.threshold, without_burst);
+    window_.mss = mss;
+    std::visit([&](auto& m) { m.on_recovered(window_, in_flight); }, model_);
 }
 
-void congestion_control::on_timeout(std::uint32_t in_flight, std::uint32_t mss, bool is_first,
+void congestion_control::on_timeout(std::uint32_t flight, std::uint32_t mss, bool is_first,
                                     instant) noexcept {
-    if (is_first) {
-        save();
-        window_.threshold = reno_.on_congestion(std::min(in_flight, window_.bytes), mss);
-    }
-    window_.bytes = window_.mss = mss;
-    after_timeout_ = true;
-}
-
-void congestion_control::save() noexcept {
-    saved_ = window_;
-    saved_reno_ = reno_;
+    window_.mss = mss;
+    std::visit([&](auto& m) { m.on_timeout(window_, flight, is_first); }, model_);
 }
 
 void congestion_control::undo() noexcept {
-    if (saved_.mss == 0) return;
-    window_.bytes = std::max(window_.bytes, saved_.bytes);
-    window_.threshold = saved_.threshold;
-    reno_ = saved_reno_;
-    saved_.mss = 0;
-    after_timeout_ = false;
+    std::visit([&](auto& m) { m.undo(window_); }, model_);
 }
 
-void congestion_control::on_idle(std::uint32_t mss, std::uint32_t initial_window, instant,
+void congestion_control::on_idle(std::uint32_t mss, std::uint32_t initial_window, instant now,
                                  duration) noexcept {
     window_.mss = mss;
-    window_.threshold = std::max(window_.threshold, window_.bytes / 4 * 3);
-    window_.bytes = std::min(window_.bytes, initial_window);
+    std::visit([&](auto& m) { m.on_idle(window_, initial_window, now); }, model_);
 }
 
-void congestion_control::on_application_limited(std::uint32_t, std::uint32_t) noexcept {}
+void congestion_control::keep_window_when_idle(bool keeps) noexcept {
+    if (auto* l = std::get_if<loss_based>(&model_)) l->keep_window_when_idle(keeps);
+}
 
 void congestion_control::on_mss(std::uint32_t mss) noexcept {
-    // RFC 1191 §6.3 and RFC 8899: the window in bytes stays, but it holds at least one segment.
     window_.mss = mss;
     window_.bytes = std::max(window_.bytes, mss);
 }

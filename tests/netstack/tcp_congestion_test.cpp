@@ -1,0 +1,434 @@
+#include "tcp_path_model.hpp"
+
+#include <weft/net/tcp/congestion/congestion_control.hpp>
+#include <weft/net/tcp/congestion/windowed_max.hpp>
+
+#include <doctest/doctest.h>
+
+#include <random>
+#include <type_traits>
+
+using namespace weft;
+using namespace weft::net::tcp;
+using namespace std::chrono_literals;
+using weft::test::path_model;
+
+namespace {
+
+constexpr std::uint32_t mss = 1000;
+constexpr auto everyone = {congestion_algorithm::cubic, congestion_algorithm::new_reno,
+                           congestion_algorithm::bbr};
+
+/// A connection's worth of acknowledgments, given by hand.
+struct sender {
+    congestion_control c;
+    instant now{};
+    std::uint32_t una = 0;
+    std::uint32_t nxt = 0;
+
+    explicit sender(congestion_algorithm a = congestion_algorithm::new_reno,
+                    std::uint32_t window = 10 * mss) {
+        c.begin(a, mss, window, now);
+    }
+    void send(std::uint32_t bytes) { nxt += bytes; }
+    void ack(std::uint32_t bytes, duration after = {}, bool limited = true, bool recovering = false,
+             std::uint32_t lost = 0) {
+        now += after;
+        una += bytes;
+        ack_event e;
+        e.now = now;
+        e.mss = mss;
+        e.delivered = e.cumulative = bytes;
+        e.lost = lost;
+        e.prior_in_flight = std::max(bytes, nxt - una + bytes);
+        e.in_flight = nxt - una;
+        e.was_window_limited = limited;
+        e.is_recovering = recovering;
+        e.rtt = e.smoothed_rtt = e.min_rtt = 100ms;
+        e.una = sequence_number{una};
+        e.nxt = sequence_number{nxt};
+        c.on_ack(e);
+    }
+    /// A flight of `bytes`, acknowledged a round trip later.
+    void round(std::uint32_t bytes, bool limited) {
+        send(bytes);
+        ack(bytes, 100ms, limited);
+    }
+    void congestion(std::uint32_t flight) {
+        c.on_congestion(congestion_cause::loss, flight, mss, now);
+        c.set_window(c.threshold());
+    }
+};
+
+}  // namespace
+
+TEST_SUITE("netstack.tcp.congestion") {
+TEST_CASE("the algorithm is the one that was chosen, and takes no memory of its own") {
+    for (const congestion_algorithm a : everyone) {
+        sender s{a};
+        CHECK(s.c.algorithm() == a);
+        CHECK(s.c.window() == 10 * mss);
+        CHECK(s.c.threshold() == congestion_window::unlimited);
+        CHECK(s.c.is_slow_start());
+        CHECK(s.c.uses_recovery_window() == (a != congestion_algorithm::bbr));
+    }
+    static_assert(std::is_trivially_copyable_v<congestion_control>);
+    static_assert(sizeof(congestion_control) <= 256);
+}
+
+TEST_CASE("in slow start the window grows by what is acknowledged [MUST-19]") {
+    sender s;
+    s.send(10 * mss);
+    s.ack(2 * mss);
+    CHECK(s.c.window() == 12 * mss);
+    s.ack(8 * mss);
+    CHECK(s.c.window() == 20 * mss);
+}
+
+TEST_CASE("a window that was not used up does not grow") {
+    for (const congestion_algorithm a :
+         {congestion_algorithm::cubic, congestion_algorithm::new_reno}) {
+        sender s{a};
+        for (int i = 0; i < 100; ++i) s.round(2 * mss, false);
+        CHECK(s.c.window() == 10 * mss);
+    }
+}
+
+TEST_CASE("slow start stops at the threshold, then a segment for each window [MUST-19]") {
+    sender s;
+    s.congestion(20 * mss);
+    CHECK(s.c.threshold() == 5 * mss);  // no more than the window was in use
+    s.c.on_timeout(20 * mss, mss, true, s.now);
+    CHECK(s.c.threshold() == 2500);
+    sender t{congestion_algorithm::new_reno, 40 * mss};
+    t.c.on_timeout(20 * mss, mss, true, t.now);
+    CHECK(t.c.threshold() == 10 * mss);
+    CHECK(t.c.window() == mss);
+    for (int i = 0; i < 20 && t.c.is_slow_start(); ++i) t.round(t.c.window(), true);
+    CHECK(t.c.window() == 10 * mss);
+    for (int i = 0; i < 10; ++i) t.ack(mss);
+    CHECK(t.c.window() == 11 * mss);
+    for (int i = 0; i < 10; ++i) t.ack(mss);
+    CHECK(t.c.window() == 11 * mss);
+    t.ack(mss);
+    CHECK(t.c.window() == 12 * mss);
+    t.ack(100 * mss);  // several windows at once count once
+    CHECK(t.c.window() == 13 * mss);
+}
+
+TEST_CASE("after a timeout, an acknowledgment of what had arrived long ago adds one segment") {
+    // RFC 3465 §2.3: N is lost, N+1 and N+2 arrive, N is sent again, the acknowledgment covers all.
+    sender s{congestion_algorithm::new_reno, 40 * mss};
+    s.c.on_timeout(20 * mss, mss, true, s.now);
+    ack_event e;
+    e.mss = mss;
+    e.delivered = e.cumulative = 3 * mss;
+    e.prior_in_flight = mss;  // only what was sent again
+    e.was_window_limited = true;
+    e.is_recovering = true;
+    s.c.on_ack(e);
+    CHECK(s.c.window() == 2 * mss);
+}
+
+TEST_CASE("one acknowledgment adds eight segments in slow start, or a large frame") {
+    congestion_control c;
+    c.begin(congestion_algorithm::new_reno, 9000, 900'000, instant{});
+    ack_event e;
+    e.mss = 9000;
+    e.delivered = e.prior_in_flight = 500'000;
+    e.was_window_limited = true;
+    c.on_ack(e);
+    CHECK(c.window() == 972'000);
+    sender s{congestion_algorithm::new_reno, 200 * mss};
+    s.round(200 * mss, true);
+    CHECK(s.c.window() == 200 * mss + 65'536);
+}
+
+TEST_CASE("congestion halves, by a mark as by a loss (RFC 3168 section 6.1.2); CUBIC takes 0.7") {
+    for (const congestion_cause cause : {congestion_cause::loss, congestion_cause::ecn}) {
+        sender reno{congestion_algorithm::new_reno, 20 * mss};
+        reno.c.on_congestion(cause, 20 * mss, mss, instant{});
+        CHECK(reno.c.threshold() == 10 * mss);
+        CHECK(reno.c.window() == 20 * mss);  // the recovery leads it down
+        sender cubic{congestion_algorithm::cubic, 20 * mss};
+        cubic.c.on_congestion(cause, 20 * mss, mss, instant{});
+        CHECK(cubic.c.threshold() == 14 * mss);
+    }
+}
+
+TEST_CASE("recovery neither grows the window nor ends in a burst (RFC 6582 section 3.2)") {
+    sender s{congestion_algorithm::new_reno, 100 * mss};
+    s.congestion(100 * mss);
+    s.send(200 * mss);
+    for (int i = 0; i < 20; ++i) s.ack(mss, 0ms, true, true);
+    CHECK(s.c.window() == 50 * mss);
+    sender drained = s;
+    s.c.on_recovered(48 * mss, mss, s.now);
+    CHECK(s.c.window() == 50 * mss);
+    drained.c.on_recovered(0, mss, drained.now);
+    CHECK(drained.c.window() == 11 * mss);
+    CHECK(drained.c.is_slow_start());  // back to the threshold at once
+    CHECK(drained.c.threshold() == 50 * mss);
+}
+
+TEST_CASE("a repeated timeout leaves the threshold of the first (RFC 5681 section 3.1)") {
+    sender s{congestion_algorithm::new_reno, 40 * mss};
+    s.c.on_timeout(40 * mss, mss, true, s.now);
+    CHECK(s.c.threshold() == 20 * mss);
+    s.c.on_timeout(mss, mss, false, s.now);
+    CHECK(s.c.threshold() == 20 * mss);
+    CHECK(s.c.window() == mss);
+    s.c.undo();  // of both: the first copies were not lost
+    CHECK(s.c.window() == 40 * mss);
+    CHECK(s.c.threshold() == congestion_window::unlimited);
+    s.c.set_window(7 * mss);
+    s.c.undo();
+    CHECK(s.c.window() == 7 * mss);
+}
+
+TEST_CASE("undo never takes away what was gained since") {
+    sender s{congestion_algorithm::new_reno, 10 * mss};
+    s.congestion(10 * mss);
+    s.c.on_recovered(10 * mss, mss, s.now);
+    for (int i = 0; i < 10; ++i) s.round(s.c.window(), true);
+    const std::uint32_t grown = s.c.window();
+    REQUIRE(grown > 10 * mss);
+    s.c.undo();
+    CHECK(s.c.window() == grown);
+}
+
+TEST_CASE("a spurious timeout in CUBIC's first slow start goes back to HyStart++") {
+    sender s{congestion_algorithm::cubic, 10 * mss};
+    s.c.on_timeout(10 * mss, mss, true, s.now);
+    CHECK(s.c.as_loss_based()->first_slow_start().current() == hystart::phase::done);
+    s.c.undo();
+    CHECK(s.c.as_loss_based()->first_slow_start().current() == hystart::phase::standard);
+    CHECK(s.c.is_slow_start());
+}
+
+TEST_CASE("after silence the initial window, and slow start to what was carried (RFC 5681 4.1)") {
+    sender s{congestion_algorithm::new_reno, 100 * mss};
+    s.congestion(100 * mss);
+    s.c.on_recovered(50 * mss, mss, s.now);
+    s.c.on_idle(mss, 10 * mss, s.now + 10s, 1s);
+    CHECK(s.c.window() == 10 * mss);
+    CHECK(s.c.threshold() == 50 * mss);
+    CHECK(s.c.pacing_rate() == 0);
+    s.c.set_window(4 * mss);
+    s.c.on_idle(mss, 10 * mss, s.now + 20s, 1s);
+    CHECK(s.c.window() == 4 * mss);  // never up
+}
+
+TEST_CASE("a path MTU that changes leaves the bytes, but at least a segment") {
+    sender s;
+    s.c.on_mss(500);
+    CHECK(s.c.window() == 10 * mss);
+    s.c.on_timeout(mss, 500, true, s.now);
+    CHECK(s.c.window() == 500);
+    s.c.on_mss(1400);
+    CHECK(s.c.window() == 1400);
+}
+
+TEST_CASE("whatever is reported, the window is a segment or more and bounded, and never 0") {
+    for (const congestion_algorithm a : everyone) {
+        std::mt19937 random{static_cast<std::mt19937::result_type>(a)};
+        const auto any = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
+        for (int run = 0; run < 50; ++run) {
+            sender s{a};
+            for (int i = 0; i < 2000; ++i) {
+                const std::uint32_t flight = any(2) != 0 ? any(1U << 30) : any(100'000);
+                switch (any(10)) {
+                    case 0:
+                        s.c.on_congestion(congestion_cause{any(2) != 0}, flight, mss, s.now);
+                        break;
+                    case 1: s.c.on_recovered(flight, mss, s.now); break;
+                    case 2: s.c.on_timeout(flight, mss, any(2) != 0, s.now); break;
+                    case 3: s.c.undo(); break;
+                    case 4:
+                        s.c.on_idle(mss, 10 * mss, s.now += std::chrono::seconds{any(1000)}, 1s);
+                        break;
+                    default: {
+                        ack_event e;
+                        e.now = s.now += duration{any(1'000'000'000)};
+                        e.mss = mss;
+                        e.delivered = e.cumulative = flight;
+                        e.lost = any(2) * any(flight + 1);
+                        e.in_flight = any(1U << 30);
+                        e.prior_in_flight = any(1U << 30);
+                        e.was_window_limited = any(2) != 0;
+                        e.is_recovering = any(3) == 0;
+                        e.rtt = duration{any(2) * any(2'000'000'000)};
+                        e.smoothed_rtt = duration{any(2'000'000'000)};
+                        e.una = sequence_number{s.una += flight};
+                        e.nxt = e.una + any(1U << 30);
+                        e.rate.valid = any(4) != 0;
+                        e.rate.delivered = flight;
+                        e.rate.interval = duration{1 + any(1'000'000'000)};
+                        e.rate.prior_delivered = static_cast<std::uint64_t>(i) << 20;
+                        s.c.on_ack(e);
+                    }
+                }
+                REQUIRE(s.c.window() >= mss);
+                REQUIRE(s.c.window() <= congestion_window::max_bytes);
+                REQUIRE(s.c.threshold() >= mss);
+                if (a == congestion_algorithm::bbr) REQUIRE(s.c.pacing_rate() > 0);
+            }
+        }
+    }
+}
+
+TEST_CASE("each algorithm fills a path with a buffer of its product") {
+    for (const congestion_algorithm a : everyone) {
+        path_model m{a, {}};
+        m.run(3s);
+        const std::uint64_t before = m.delivered();
+        m.run(20s);
+        CHECK(m.delivered() - before >= 20 * 1'250'000 * 93ULL / 100);
+    }
+}
+
+TEST_CASE("an application that sends less than the path carries does not make the window grow") {
+    for (const congestion_algorithm a : everyone) {
+        path_model m{a, {}};
+        m.offer(200'000);  // a sixth of the path: 8 segments a round trip
+        m.run(60s);
+        CHECK(m.delivered() >= 60 * 190'000);
+        CHECK(m.control().window() <= 30 * mss);
+    }
+}
+}
+
+TEST_SUITE("netstack.tcp.window_validation") {
+TEST_CASE("pipeACK is what was acknowledged in a round trip, the most of the last second") {
+    sender s{congestion_algorithm::new_reno, 20 * mss};
+    const window_validation& v = s.c.as_loss_based()->validation();
+    CHECK_FALSE(v.is_defined());
+    s.round(5 * mss, false);
+    CHECK(v.is_defined());
+    CHECK(v.pipe_ack() == 5 * mss);
+    s.round(3 * mss, false);
+    CHECK(v.pipe_ack() == 5 * mss);  // figure 1 of RFC 7661: the maximum of all samples
+    for (int i = 0; i < 10; ++i) s.round(2 * mss, false);
+    CHECK(v.pipe_ack() == 3 * mss);  // and 5 is forgotten after the sampling period
+    s.now += 5s;
+    s.round(4 * mss, false);
+    CHECK(v.pipe_ack() == 4 * mss);
+}
+
+TEST_CASE("below half of the window it is not validated; a round trip at half validates it") {
+    sender s{congestion_algorithm::new_reno, 20 * mss};
+    const window_validation& v = s.c.as_loss_based()->validation();
+    const congestion_window w{.bytes = 20 * mss, .threshold = 0, .mss = mss};
+    CHECK(v.is_validated(w));  // undefined
+    s.round(9 * mss, false);
+    CHECK_FALSE(v.is_validated(w));
+    s.round(10 * mss, false);
+    CHECK(v.is_validated(w));
+    CHECK(s.c.window() == 20 * mss);
+}
+
+TEST_CASE(
+    "congestion in the non-validated phase takes what was used, less what was lost, by half") {
+    // A window of 100 segments, of which 40 are used a round trip; 20 in flight when one is lost.
+    sender s{congestion_algorithm::new_reno, 100 * mss};
+    for (int i = 0; i < 3; ++i) s.round(40 * mss, false);
+    s.send(20 * mss);
+    s.congestion(20 * mss);
+    CHECK(s.c.window() == 20 * mss);  // max(pipeACK, LossFlightSize) / 2
+    s.ack(10 * mss, 50ms, true, true, 6 * mss);
+    s.c.on_recovered(15 * mss, mss, s.now);
+    CHECK(s.c.threshold() == 17 * mss);  // (40 - R) / 2, R = 6
+    CHECK(s.c.window() == 17 * mss);
+    CHECK_FALSE(s.c.as_loss_based()->validation().is_defined());
+}
+
+TEST_CASE("a loss at the tail of a burst: NewReno takes FlightSize, CUBIC what the path carried") {
+    const auto after = [](congestion_algorithm a) {
+        sender s{a, 40 * mss};
+        s.c.on_timeout(40 * mss, mss, true, s.now);
+        s.c.undo();
+        for (int i = 0; i < 3; ++i) s.round(40 * mss, false);
+        s.congestion(3 * mss);
+        return s.c.threshold();
+    };
+    CHECK(after(congestion_algorithm::new_reno) == 2 * mss);
+    CHECK(after(congestion_algorithm::cubic) == 28 * mss);
+}
+
+TEST_CASE("after five minutes without validation the window is halved, for each such period once") {
+    sender s{congestion_algorithm::new_reno, 10 * mss};
+    s.c.set_window(80 * mss);
+    s.round(2 * mss, false);
+    for (int i = 0; i < 299; ++i) {
+        s.now += 900ms;
+        s.round(2 * mss, false);
+    }
+    CHECK(s.c.window() == 80 * mss);
+    for (int i = 0; i < 3; ++i) {
+        s.now += 900ms;
+        s.round(2 * mss, false);
+    }
+    CHECK(s.c.window() == 40 * mss);
+    s.now += std::chrono::minutes{10};
+    s.round(2 * mss, false);
+    CHECK(s.c.window() == 10 * mss);  // twice more; never below the initial window
+    s.now += std::chrono::hours{10};
+    s.round(2 * mss, false);
+    CHECK(s.c.window() == 10 * mss);
+}
+
+TEST_CASE("kept over silence, the window is paced over a round trip until it is validated") {
+    sender s{congestion_algorithm::cubic, 80 * mss};
+    s.c.keep_window_when_idle(true);
+    s.round(60 * mss, true);
+    const std::uint32_t window = s.c.window();
+    s.now += 30s;
+    s.c.on_idle(mss, 10 * mss, s.now, 1s);
+    CHECK(s.c.window() == window);
+    CHECK(s.c.pacing_rate() == std::uint64_t{window} * 10);  // over 100 ms
+    s.round(10 * mss, false);
+    CHECK(s.c.pacing_rate() == std::uint64_t{window} * 10);
+    s.round(window, false);
+    CHECK(s.c.pacing_rate() == 0);
+}
+}
+
+TEST_SUITE("netstack.tcp.windowed_max") {
+TEST_CASE("the best of the window, forgotten when it has passed") {
+    windowed_max<std::uint32_t> m;
+    CHECK(m.empty());
+    CHECK(m.best() == 0);
+    m.update(5, 100, 10);
+    m.update(3, 101, 10);
+    CHECK(m.best() == 5);
+    m.update(4, 105, 10);
+    CHECK(m.best() == 5);
+    m.update(1, 110, 10);
+    CHECK(m.best() == 5);
+    m.update(1, 111, 10);
+    CHECK(m.best() == 4);
+    m.update(9, 112, 10);
+    CHECK(m.best() == 9);
+    m.expire(123, 10);
+    CHECK(m.empty());
+}
+
+TEST_CASE("never above the true maximum, at most a third of the window older than the true one") {
+    std::mt19937 random{7};
+    for (int run = 0; run < 200; ++run) {
+        windowed_max<std::uint32_t> m;
+        std::vector<std::uint32_t> all;
+        const std::uint32_t start = static_cast<std::uint32_t>(random());  // time may wrap
+        for (std::uint32_t i = 0; i < 200; ++i) {
+            all.push_back(static_cast<std::uint32_t>(random() % 1000));
+            m.update(all.back(), start + i, 30);
+            const auto best_since = [&](std::uint32_t back) {
+                const auto from = all.end() - std::min<std::ptrdiff_t>(back + 1, std::ssize(all));
+                return *std::max_element(from, all.end());
+            };
+            CHECK(m.best() <= best_since(30));
+            CHECK(m.best() >= best_since(9));
+        }
+    }
+}
+}
