@@ -1,6 +1,6 @@
 #include "link_emulator/frame_forwarder.hpp"
 
-#include <cstddef>
+#include <algorithm>
 #include <utility>
 
 namespace examples {
@@ -28,13 +28,17 @@ void frame_forwarder::one_way::on_frame(net::slice frame, const net::rx_offload&
 }
 
 void frame_forwarder::one_way::send_due() noexcept {
-    while (path_.next_timeout() <= scheduler_.now()) {
+    const weft::instant now = scheduler_.now();
+    while (path_.next_timeout() <= now) {
         net::tx_slot* const slot = to_.acquire_slot();
         if (slot == nullptr) {  // on_slot_available() goes on
             disarm();
             return;
         }
-        slot->append(path_.poll_frame(scheduler_.now()));
+        const weft::duration late = now - path_.next_timeout();
+        late_total_ += late;
+        late_max_ = std::max(late_max_, late);
+        slot->append(path_.poll_frame(now));
         to_.submit(*slot);
     }
     scheduler_.timers().arm(*this, path_.next_timeout());

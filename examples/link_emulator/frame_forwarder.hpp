@@ -30,6 +30,10 @@ public:
         path_counters path;
         std::uint64_t truncated = 0;  ///< dropped: longer than the MTU the TAP had
         std::uint64_t refused = 0;    ///< not taken by the other TAP: is it up?
+        /// How much later than it should a frame went out: by the timer's tick (64 us) and because
+        /// this program did not get a processor.
+        weft::duration late_total = weft::duration::zero();
+        weft::duration late_max = weft::duration::zero();
     };
     [[nodiscard]] counters left_to_right() const noexcept { return there_.statistics(); }
     [[nodiscard]] counters right_to_left() const noexcept { return back_.statistics(); }
@@ -48,7 +52,7 @@ private:
         void on_frame_refused() noexcept override { ++opposite_.refused_; }
 
         [[nodiscard]] counters statistics() const noexcept {
-            return {path_.statistics(), truncated_, refused_};
+            return {path_.statistics(), truncated_, refused_, late_total_, late_max_};
         }
 
     private:
@@ -61,6 +65,8 @@ private:
         emulated_path path_;
         std::uint64_t truncated_ = 0;
         std::uint64_t refused_ = 0;
+        weft::duration late_total_ = weft::duration::zero();
+        weft::duration late_max_ = weft::duration::zero();
     };
 
     weft::net::block_pool pool_;

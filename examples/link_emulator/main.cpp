@@ -21,6 +21,7 @@
 #include <weft/net/io/tap_device.hpp>
 #include <weft/run.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -114,6 +115,10 @@ void check_bursts(const path_options& path) {
     }
 }
 
+std::uint64_t microseconds(weft::duration length) {
+    return static_cast<std::uint64_t>(length / std::chrono::microseconds{1});
+}
+
 void print(const weft::net::tap_device& from, const weft::net::tap_device& to,
            const examples::frame_forwarder::counters& counted) {
     std::printf("frames from %s to %s:\n", from.name().c_str(), to.name().c_str());
@@ -131,6 +136,9 @@ void print(const weft::net::tap_device& from, const weft::net::tap_device& to,
         {"dropped_no_memory", from.statistics().dropped_memory},
         {"dropped_truncated", counted.truncated},
         {"dropped_refused", counted.refused},
+        {"late_us_mean",
+         microseconds(counted.late_total) / std::max<std::uint64_t>(1, path.forwarded)},
+        {"late_us_max", microseconds(counted.late_max)},
     };
     for (const auto& [name, count] : lines) {
         std::printf("  %-20s %12llu\n", name, static_cast<unsigned long long>(count));

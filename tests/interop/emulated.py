@@ -144,7 +144,7 @@ class Path:
 
     def counters(self):
         """What became of the frames so far: {"left": {name: count}, "right": …} by where they came from."""
-        last = "dropped_refused"  # of each direction
+        last = "late_us_max"  # of each direction
         before = self.emulator.text().count(last)
         self.emulator.process.send_signal(signal.SIGUSR1)
         netns.wait_until(lambda: self.emulator.text().count(last) == before + 2, 10, self.emulator.text)
