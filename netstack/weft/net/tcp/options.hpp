@@ -25,6 +25,13 @@ enum class congestion_algorithm : std::uint8_t {
     bbr,       ///< by measured rate and round-trip time, paced
 };
 
+/// Whether a connection finds out by itself what its path takes (RFC 4821).
+enum class mtu_probing_mode : std::uint8_t {
+    off,            ///< routers say (RFC 1191), or nobody does
+    on_black_hole,  ///< once large packets vanish without a word, or to try a path anew
+    always,         ///< from the start, from `base_mtu_bytes` upward
+};
+
 /// Of one connection; of a listener, for the connections it accepts.
 struct connection_options {
     bool no_delay = false;  ///< turns Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17)
@@ -66,6 +73,12 @@ struct config {
     bool window_scaling = true;                            ///< RFC 7323 §2
     bool timestamps = true;                                ///< RFC 7323 §3
     bool selective_acknowledgment = true;                  ///< RFC 2018
+    mtu_probing_mode mtu_probing = mtu_probing_mode::on_black_hole;
+    std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
+    /// A router's word makes packets no smaller than this; on a narrower path they may be cut.
+    std::uint32_t least_mtu_bytes = 552;
+    std::uint8_t black_hole_timeouts = 2;  ///< in a row, of a full packet, until it is one
+    duration mtu_raise_interval = std::chrono::minutes{10};  ///< RFC 1191 §6.3, RFC 4821 §7.3
     std::uint32_t max_connections = 1U << 20;
     std::uint32_t max_orphans = 16384;
     std::uint32_t challenge_acks_per_second = 1000;  ///< RFC 5961 §7
