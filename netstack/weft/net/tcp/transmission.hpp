@@ -1,0 +1,31 @@
+#pragma once
+// What a connection needs once it sends text: congestion control, loss recovery, rate samples and
+// pacing, in one block.
+//
+// Attached to the connection before its first text leaves and given back with the connection's
+// end, so that one which only listens, or only receives, does not pay for it.
+
+#include <weft/net/tcp/congestion/congestion_control.hpp>
+#include <weft/net/tcp/delivery_rate.hpp>
+#include <weft/net/tcp/loss_recovery.hpp>
+#include <weft/net/tcp/pacer.hpp>
+
+namespace weft::net::tcp {
+
+struct transmission {
+    congestion_control congestion;
+    loss_recovery recovery;
+    delivery_rate rate;
+    pacer pace;
+    instant probe_at = never;  ///< the next tail loss probe
+    instant pace_at = never;   ///< when what the pacer holds back may leave
+    bool probe_due = false;
+    bool is_app_limited_noted = false;
+
+    [[nodiscard]] instant next_timeout() const noexcept {
+        const instant a = probe_at < pace_at ? probe_at : pace_at;
+        return recovery.reorder_at() < a ? recovery.reorder_at() : a;
+    }
+};
+
+}  // namespace weft::net::tcp
