@@ -12,10 +12,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weft::test {
@@ -47,6 +49,9 @@ struct script_segment {
     script_segment with_scale(std::uint8_t shift) const;
     script_segment with_timestamps(std::uint32_t value, std::uint32_t echo) const;
     script_segment without_timestamps() const;
+    /// Selective acknowledgment of [first, second), in this order.
+    script_segment with_sack(
+        std::initializer_list<std::pair<std::uint32_t, std::uint32_t>> blocks) const;
     script_segment with_urgent(std::uint16_t pointer) const;
     script_segment with(tcp_flags more) const;
     /// As a device hands over what it put together of segments of `bytes` each.
@@ -72,13 +77,15 @@ std::string stream_text(std::size_t count, std::uint64_t from = 0);
 
 struct script_options {
     net::tcp::config config{.window_scaling = false, .timestamps = false};
-    net::tcp::connection_options connection = {};
+    net::tcp::connection_options connection = {.congestion =
+                                                   net::tcp::congestion_algorithm::new_reno};
     std::uint32_t iss = 1000;       ///< ours
     std::uint32_t irs = 5000;       ///< the peer's
     std::uint16_t peer_mss = 1460;  ///< in the peer's SYN; 0: no MSS option
     std::uint16_t peer_window = 65535;
     std::optional<std::uint8_t> peer_scale = {};
     bool peer_timestamps = false;
+    bool peer_sack = false;  ///< the peer permits selective acknowledgment
     bool passive = false;
     std::uint32_t max_segment_bytes = 1480;  ///< of the network below us: MTU 1500
     std::uint32_t path_mtu = 65535;          ///< what is known of the path; connections learn it

@@ -39,7 +39,7 @@ TEST_CASE("the third duplicate ACK sends the first segment again, without waitin
     CHECK(again.at == 0s);
     CHECK(t.peer.sees() == nothing);
     CHECK(t.peer.counters.tcp_fast_retransmits == 1);
-    CHECK(t.peer.connection->congestion().slow_start_threshold() == 5 * mss);
+    CHECK(t.peer.connection->slow_start_threshold() == 5 * mss);
 }
 
 TEST_CASE("what is not a duplicate is not counted as one (RFC 5681 section 2)") {
@@ -78,7 +78,7 @@ TEST_CASE("a partial ACK sends the next hole at once, a full one ends recovery")
     (void)t.peer.sees_all();
     for (std::uint32_t hole = 3; hole <= 7; hole += 2) {
         t.peer.sends(ack(5001, 1001 + hole * mss));
-        CHECK(t.peer.connection->congestion().is_recovering());
+        CHECK(t.peer.connection->sending()->recovery.is_recovering());
         const script_segment again = t.peer.sees();
         CHECK(again.seq == 1001 + hole * mss);
         CHECK(again.retransmission);
@@ -86,8 +86,8 @@ TEST_CASE("a partial ACK sends the next hole at once, a full one ends recovery")
         CHECK(t.peer.sees() == nothing);
     }
     t.peer.sends(ack(5001, 1001 + 10 * mss));
-    CHECK_FALSE(t.peer.connection->congestion().is_recovering());
-    CHECK(t.peer.connection->congestion().window() <= 5 * mss);
+    CHECK_FALSE(t.peer.connection->sending()->recovery.is_recovering());
+    CHECK(t.peer.connection->congestion_window() <= 5 * mss);
     CHECK(t.peer.counters.tcp_fast_retransmits == 1);
     CHECK(t.peer.counters.tcp_timeouts == 0);
 }

@@ -195,7 +195,7 @@ TEST_CASE("an idle connection begins again with the initial window (RFC 5681 sec
         una = seen.back().end();
         peer.sends(ack(5001, una));
     }
-    CHECK(peer.connection->congestion().window() > 20 * 1460);
+    CHECK(peer.connection->congestion_window() > 20 * 1460);
     peer.waits(10s);
     peer.writes(stream_text(100'000));
     CHECK(peer.sees_all().size() == 10);

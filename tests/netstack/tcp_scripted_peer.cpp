@@ -69,6 +69,12 @@ script_segment script_segment::without_timestamps() const {
     s.plain = true;
     return s;
 }
+script_segment script_segment::with_sack(
+    std::initializer_list<std::pair<std::uint32_t, std::uint32_t>> blocks) const {
+    script_segment s{*this};
+    for (const auto& [left, right] : blocks) s.options.add_sack_block({left, right});
+    return s;
+}
 script_segment script_segment::with_urgent(std::uint16_t pointer) const {
     script_segment s{*this};
     s.flags |= tcp_flags::urg;
@@ -103,6 +109,9 @@ std::ostream& operator<<(std::ostream& out, const script_segment& s) {
     out << s.seq << ':' << s.end() << '(' << s.text.size() << ')';
     if (s.has(tcp_flags::ack)) out << " ack " << s.ack;
     if (s.window) out << " win " << *s.window;
+    for (const auto& block : s.options.sack_blocks()) {
+        out << " sack " << block.left << '-' << block.right;
+    }
     if (!s.text.empty() && s.text.size() <= 24) out << " \"" << s.text << '"';
     return out;
 }
@@ -231,6 +240,7 @@ void scripted_peer::sends(const script_segment& s) {
     seg.segment_bytes = s.segment_bytes;
     if (s.has(tcp_flags::syn)) {
         if (!seg.options.has_mss() && options.peer_mss != 0) seg.options.set_mss(options.peer_mss);
+        if (options.peer_sack) seg.options.set_sack_permitted();
         if (!seg.options.has_window_scale() && options.peer_scale) {
             seg.options.set_window_scale(*options.peer_scale);
         }

@@ -69,22 +69,31 @@ struct stack_counters {
     std::uint64_t icmp_errors_limited = 0;   ///< errors not sent, by the rate limit
 
     // TCP: totals
-    std::uint64_t tcp_segments_received = 0;       ///< including bad ones
-    std::uint64_t tcp_segments_sent = 0;           ///< including retransmissions and resets
-    std::uint64_t tcp_bytes_received = 0;          ///< of text, in order, delivered once
-    std::uint64_t tcp_bytes_sent = 0;              ///< of text, without retransmissions
-    std::uint64_t tcp_active_opens = 0;            ///< CLOSED → SYN-SENT
-    std::uint64_t tcp_passive_opens = 0;           ///< LISTEN → SYN-RECEIVED
-    std::uint64_t tcp_attempt_fails = 0;           ///< handshakes that ended in CLOSED or LISTEN
-    std::uint64_t tcp_established_resets = 0;      ///< ESTABLISHED or CLOSE-WAIT → CLOSED
-    std::uint64_t tcp_resets_sent = 0;             ///< segments with RST
-    std::uint64_t tcp_resets_received = 0;         ///< acceptable ones
-    std::uint64_t tcp_retransmitted_segments = 0;  ///< segments with text or a flag sent again
-    std::uint64_t tcp_timeouts = 0;                ///< retransmission timer expiries
-    std::uint64_t tcp_fast_retransmits = 0;        ///< recoveries begun without a timeout
-    std::uint64_t tcp_zero_window_probes = 0;      ///< persist timer expiries
-    std::uint64_t tcp_keepalives_sent = 0;         ///< keep-alive probes
-    std::uint64_t tcp_user_timeouts = 0;           ///< connections given up (R2, user timeout)
+    std::uint64_t tcp_segments_received = 0;         ///< including bad ones
+    std::uint64_t tcp_segments_sent = 0;             ///< including retransmissions and resets
+    std::uint64_t tcp_bytes_received = 0;            ///< of text, in order, delivered once
+    std::uint64_t tcp_bytes_sent = 0;                ///< of text, without retransmissions
+    std::uint64_t tcp_active_opens = 0;              ///< CLOSED → SYN-SENT
+    std::uint64_t tcp_passive_opens = 0;             ///< LISTEN → SYN-RECEIVED
+    std::uint64_t tcp_attempt_fails = 0;             ///< handshakes that ended in CLOSED or LISTEN
+    std::uint64_t tcp_established_resets = 0;        ///< ESTABLISHED or CLOSE-WAIT → CLOSED
+    std::uint64_t tcp_resets_sent = 0;               ///< segments with RST
+    std::uint64_t tcp_resets_received = 0;           ///< acceptable ones
+    std::uint64_t tcp_retransmitted_segments = 0;    ///< segments with text or a flag sent again
+    std::uint64_t tcp_timeouts = 0;                  ///< retransmission timer expiries
+    std::uint64_t tcp_fast_retransmits = 0;          ///< recoveries begun without a timeout
+    std::uint64_t tcp_sack_recoveries = 0;           ///< of these, with SACK
+    std::uint64_t tcp_lost_retransmissions = 0;      ///< found lost again without a timeout (RACK)
+    std::uint64_t tcp_tail_probes = 0;               ///< tail loss probes sent (RFC 8985 §7)
+    std::uint64_t tcp_tail_probe_repairs = 0;        ///< losses that a probe itself repaired
+    std::uint64_t tcp_spurious_recoveries = 0;       ///< fast recoveries undone
+    std::uint64_t tcp_spurious_timeouts = 0;         ///< timeouts undone (RFC 5682, RFC 3522)
+    std::uint64_t tcp_duplicate_sacks_received = 0;  ///< D-SACK blocks (RFC 2883)
+    std::uint64_t tcp_sack_blocks_rejected = 0;      ///< of what was never sent
+    std::uint64_t tcp_sacks_reneged = 0;             ///< peers that took back what they held
+    std::uint64_t tcp_zero_window_probes = 0;        ///< persist timer expiries
+    std::uint64_t tcp_keepalives_sent = 0;           ///< keep-alive probes
+    std::uint64_t tcp_user_timeouts = 0;             ///< connections given up (R2, user timeout)
 
     // TCP: what was dropped or answered, and why
     std::uint64_t tcp_too_short = 0;               ///< fewer than 20 bytes
@@ -185,6 +194,15 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_retransmitted_segments", &stack_counters::tcp_retransmitted_segments},
     {"tcp_timeouts", &stack_counters::tcp_timeouts},
     {"tcp_fast_retransmits", &stack_counters::tcp_fast_retransmits},
+    {"tcp_sack_recoveries", &stack_counters::tcp_sack_recoveries},
+    {"tcp_lost_retransmissions", &stack_counters::tcp_lost_retransmissions},
+    {"tcp_tail_probes", &stack_counters::tcp_tail_probes},
+    {"tcp_tail_probe_repairs", &stack_counters::tcp_tail_probe_repairs},
+    {"tcp_spurious_recoveries", &stack_counters::tcp_spurious_recoveries},
+    {"tcp_spurious_timeouts", &stack_counters::tcp_spurious_timeouts},
+    {"tcp_duplicate_sacks_received", &stack_counters::tcp_duplicate_sacks_received},
+    {"tcp_sack_blocks_rejected", &stack_counters::tcp_sack_blocks_rejected},
+    {"tcp_sacks_reneged", &stack_counters::tcp_sacks_reneged},
     {"tcp_zero_window_probes", &stack_counters::tcp_zero_window_probes},
     {"tcp_keepalives_sent", &stack_counters::tcp_keepalives_sent},
     {"tcp_user_timeouts", &stack_counters::tcp_user_timeouts},

@@ -29,6 +29,7 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
       passive_{is_passive},
       no_delay_{options.no_delay},
       linger_abort_{options.linger_abort},
+      algorithm_{options.congestion},
       send_limit_{std::max(options.send_buffer_bytes, 2048U)},
       receive_limit_{std::max(options.receive_buffer_bytes, 2048U)},
       user_timeout_ms_{to_ms(options.user_timeout)},
@@ -50,6 +51,7 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
 connection::~connection() {
     assert(std::ranges::all_of(waiters_, [](operation* o) { return o == nullptr; }) &&
            "a connection dies while an operation waits for it");
+    if (tx_ != nullptr) owner_.transmissions_.destroy(*tx_);
 }
 
 const config& connection::settings() const noexcept { return owner_.config_; }
@@ -107,6 +109,8 @@ void connection::drop_everything() noexcept {
     retransmit_at_ = ack_at_ = idle_at_ = never;
     timer_node::disarm();
     list_hook<transmit_tag>::unlink();
+    sacks_.reset();
+    if (tx_ != nullptr) owner_.transmissions_.destroy(*std::exchange(tx_, nullptr));
     duplicates_due_ = 0;
     ack_now_ = syn_due_ = probe_due_ = keepalive_due_ = fin_pending_ = false;
 }
@@ -137,6 +141,21 @@ std::uint8_t connection::hop_limit() const noexcept {
 
 void connection::note_soft_error(errc what) noexcept {
     if (soft_errors_) soft_error_ = static_cast<std::uint8_t>(what);
+}
+
+/// RFC 6928 §2; one segment after a SYN that had to be repeated (RFC 5681 §3.1).
+std::uint32_t connection::initial_window() const noexcept {
+    if (syn_was_lost_) return mss_;
+    const std::uint32_t segments = settings().initial_window_segments;
+    return std::min(segments * mss_, std::max(2U * mss_, segments * 1460U));
+}
+
+std::uint32_t connection::congestion_window() const noexcept {
+    return tx_ != nullptr ? tx_->congestion.window() : initial_window();
+}
+
+std::uint32_t connection::slow_start_threshold() const noexcept {
+    return tx_ != nullptr ? tx_->congestion.threshold() : tcp::congestion_window::unlimited;
 }
 
 duration connection::rto() const noexcept { return rto_.timeout(settings()); }

@@ -19,14 +19,15 @@
 #include <weft/net/errc.hpp>
 #include <weft/net/ip/neighbor_cache.hpp>
 #include <weft/net/observer.hpp>
-#include <weft/net/tcp/congestion/new_reno.hpp>
 #include <weft/net/tcp/options.hpp>
 #include <weft/net/tcp/receive_buffer.hpp>
 #include <weft/net/tcp/retransmission_timer.hpp>
+#include <weft/net/tcp/sack_reporter.hpp>
 #include <weft/net/tcp/segment.hpp>
 #include <weft/net/tcp/send_buffer.hpp>
 #include <weft/net/tcp/sent_ranges.hpp>
 #include <weft/net/tcp/state.hpp>
+#include <weft/net/tcp/transmission.hpp>
 
 #include <array>
 #include <memory>
@@ -176,7 +177,12 @@ public:
     [[nodiscard]] std::uint32_t mss() const noexcept { return mss_; }
     [[nodiscard]] duration smoothed_rtt() const noexcept { return rto_.smoothed(); }
     [[nodiscard]] duration rto() const noexcept;
-    [[nodiscard]] const new_reno& congestion() const noexcept { return congestion_; }
+    /// cwnd, and ssthresh, in bytes; before the first text has left, what it will begin with.
+    [[nodiscard]] std::uint32_t congestion_window() const noexcept;
+    [[nodiscard]] std::uint32_t slow_start_threshold() const noexcept;
+    /// Congestion control, loss recovery and pacing; nullptr before the first text has left.
+    [[nodiscard]] const transmission* sending() const noexcept { return tx_; }
+    [[nodiscard]] bool has_sack() const noexcept { return sack_permitted_; }
     [[nodiscard]] std::uint32_t bytes_in_flight() const noexcept { return in_flight_.pipe(); }
     [[nodiscard]] std::uint32_t unacked_bytes() const noexcept { return snd_.nxt - snd_.una; }
     [[nodiscard]] std::uint32_t peer_window() const noexcept { return snd_.wnd; }
@@ -203,6 +209,11 @@ private:
     friend class listener;
 
     enum class verdict : std::uint8_t { pass, drop };
+    /// What one acknowledgment delivered, while its ranges are looked at.
+    struct delivery_tally {
+        std::optional<instant> newest_original;  ///< when the newest range sent only once had left
+        bool originals_arrived = false;
+    };
     static constexpr std::uint8_t initial_quick_acks = 8;
 
     /// The only writer of state_.
@@ -234,11 +245,17 @@ private:
     void note_timestamp(const segment& seg, instant now) noexcept;
     void note_traffic_class(const segment& seg) noexcept;
     void take_acknowledgment(const segment& seg, instant now);
-    void take_round_trip_sample(const sent_ranges::acknowledged& done, const segment& seg,
-                                instant now) noexcept;
-    void take_duplicate_ack(const segment& seg, instant now);
+    sent_ranges::acknowledged advance_una(const segment& seg, delivery_tally& tally, instant now);
+    void note_delivered(const sent_range& r, const segment& seg, delivery_tally& tally,
+                        instant now) noexcept;
+    void recover_and_grow(loss_recovery::acknowledgment& a, const segment& seg,
+                          std::uint32_t prior_in_flight, duration rtt, instant now);
+    /// The round-trip time that the acknowledgment tells; zero: none.
+    duration take_round_trip_sample(const sent_ranges::acknowledged& done, const segment& seg,
+                                    instant now) noexcept;
+    void note_duplicate_text(sequence_number begin, sequence_number end);
     void take_window(const segment& seg, instant now) noexcept;
-    void trim(segment& seg) noexcept;
+    void trim(segment& seg);
     void send_challenge_ack(instant now) noexcept;
     void schedule_ack(instant now) noexcept;
     void enter_established(event e, instant now);
@@ -246,14 +263,25 @@ private:
     // output
     void emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now);
     bool poll_syn(outgoing& out, instant now);
+    bool poll_text(outgoing& out, tx_slot& slot, instant now);
     bool poll_lost(outgoing& out, tx_slot& slot, instant now);
     bool poll_new(outgoing& out, tx_slot& slot, instant now);
+    bool poll_tail_probe(outgoing& out, tx_slot& slot, instant now);
+    bool poll_rescue(outgoing& out, tx_slot& slot, instant now);
+    void attach_transmission(instant now);
+    [[nodiscard]] loss_recovery::context recovery_context(instant now) noexcept;
+    [[nodiscard]] std::uint32_t initial_window() const noexcept;
+    [[nodiscard]] std::uint32_t congestion_room() const noexcept;
+    /// Text of a full segment, less the options that only this one carries.
+    [[nodiscard]] std::uint32_t full_text_bytes() noexcept;
+    /// SACK blocks of the next acknowledgment, at most as many as fit.
+    void add_sack_blocks(wire::tcp_options& options) noexcept;
     bool emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
                    instant now);
     void emit_syn_again(outgoing& out, instant now);
     [[nodiscard]] std::uint32_t unsent_bytes() const noexcept;
     [[nodiscard]] std::uint32_t offered_room() const noexcept;
-    [[nodiscard]] std::uint32_t max_text_bytes() const noexcept;
+    [[nodiscard]] std::uint32_t max_text_bytes() noexcept;
     [[nodiscard]] bool is_fin_due() const noexcept;
     /// Urgent data of ours is not acknowledged yet.
     [[nodiscard]] bool is_sending_urgent() const noexcept {
@@ -281,7 +309,9 @@ private:
     void on_retransmission_timeout(instant now);
     void on_idle_timeout(instant now);
     void arm() noexcept;
+    void on_transmission_timer(instant now);
     void restart_retransmission_timer(instant now) noexcept;
+    void restart_tail_probe(instant now) noexcept;
     void restart_keepalive(instant now) noexcept;
     void enter_time_wait(instant now) noexcept;
     void start_orphan_limit(instant now) noexcept;
@@ -310,7 +340,6 @@ private:
     std::uint8_t signals_ = 0;
     std::uint8_t snd_scale_ = 0;
     std::uint8_t rcv_scale_ = 0;
-    std::uint8_t duplicate_acks_ = 0;
     std::uint8_t quick_acks_ = 0;
     std::uint8_t duplicates_due_ = 0;  ///< duplicate ACKs still to send, one a segment
     std::uint16_t mss_ = 536;          ///< payload bytes of a full segment we send
@@ -340,6 +369,9 @@ private:
     bool urgent_news_ : 1 = false;
     bool sending_urgent_ : 1 = false;
     bool persisting_ : 1 = false;
+    bool sack_permitted_ : 1 = false;
+    bool syn_was_lost_ : 1 = false;
+    congestion_algorithm algorithm_ : 2;
     bool progressed_ : 1 = false;
     bool soft_errors_ : 1 = true;
     std::uint32_t ts_recent_ = 0;
@@ -349,7 +381,8 @@ private:
     send_buffer sending_;
     receive_buffer received_;
     retransmission_timer rto_;
-    new_reno congestion_;
+    transmission* tx_ = nullptr;
+    std::unique_ptr<sack_reporter> sacks_;
 
     // Deadlines. One timer node serves all; `never` is off.
     instant retransmit_at_ = never;  ///< also the zero-window probe

@@ -1,5 +1,6 @@
-// The fifth check, the ACK field: RFC 9293 §3.10.7.4, with what it means for sending: round-trip
-// samples (RFC 6298), fast retransmit and recovery (RFC 5681 §3.2, RFC 6582), the send window.
+// The fifth check, the ACK field: RFC 9293 §3.10.7.4, with what it means for sending: what has
+// arrived (RFC 2018), round-trip samples (RFC 6298), losses and the congestion window
+// (loss_recovery.hpp), the send window.
 
 #include <weft/net/tcp/connection.hpp>
 #include <weft/net/tcp/demux.hpp>
@@ -7,10 +8,6 @@
 #include <algorithm>
 
 namespace weft::net::tcp {
-
-namespace {
-constexpr std::uint8_t duplicate_threshold = 3;  // RFC 5681 §3.2
-}
 
 connection::verdict connection::check_ack(const segment& seg, instant now) {
     if (!seg.has(tcp_flags::ack)) return verdict::drop;
@@ -36,17 +33,58 @@ connection::verdict connection::check_ack(const segment& seg, instant now) {
         send_challenge_ack(now);
         return verdict::drop;
     }
-    if (seg.ack > snd_.una) {
-        take_acknowledgment(seg, now);
-    } else if (seg.ack == snd_.una) {
-        take_duplicate_ack(seg, now);
-    }
+    take_acknowledgment(seg, now);
     if (seg.ack >= snd_.una) take_window(seg, now);
     return fin_acked_ ? check_fin_acked(now) : verdict::pass;
 }
 
-/// SND.UNA < SEG.ACK =< SND.NXT: the peer has more.
+/// What the segment acknowledges, cumulatively or selectively, or does not: new, a duplicate, or
+/// old with news of what lies behind a gap.
 void connection::take_acknowledgment(const segment& seg, instant now) {
+    const std::uint32_t prior_in_flight = in_flight_.pipe();
+    delivery_tally tally;
+    loss_recovery::acknowledgment a;
+    // RFC 5681 §2.
+    a.is_duplicate = seg.ack == snd_.una && !in_flight_.empty() && seg.len() == 0 &&
+                     (std::uint32_t{seg.wnd} << snd_scale_) == snd_.wnd && snd_.wnd != 0;
+    const sequence_number oldest = snd_.una - snd_.max_wnd;
+    duration rtt = duration::zero();
+    if (seg.ack > snd_.una) {
+        a.cumulative = seg.ack - snd_.una;
+        const sent_ranges::acknowledged done = advance_una(seg, tally, now);
+        a.delivered = done.delivered;
+        rtt = take_round_trip_sample(done, seg, now);
+    }
+    if (sack_permitted_ && seg.options.has_sack()) {
+        a.sack = apply_sack_blocks(
+            in_flight_, seg.options.sack_blocks(), seg.ack, snd_.una, snd_.nxt, oldest,
+            [&](const sent_range& r) { note_delivered(r, seg, tally, now); });
+        a.delivered += a.sack.newly_sacked;
+    } else {
+        a.sack.highest = snd_.una;
+    }
+    if (tx_ != nullptr) {
+        if (rtt == duration::zero() && tally.newest_original) rtt = now - *tally.newest_original;
+        a.originals_arrived = tally.originals_arrived;
+        recover_and_grow(a, seg, prior_in_flight, rtt, now);
+    }
+    if (a.cumulative == 0) {
+        if (in_flight_.lost_bytes() != 0 || a.delivered != 0 || a.is_duplicate) mark_transmit();
+        return;
+    }
+    if (in_flight_.empty()) {
+        retransmit_at_ = never;  // RFC 6298 §5.2
+        persisting_ = false;
+    } else {
+        restart_retransmission_timer(now);  // RFC 6298 §5.3
+    }
+    restart_tail_probe(now);
+    if (!sending_.empty() || fin_pending_) mark_transmit();
+}
+
+/// SND.UNA < SEG.ACK =< SND.NXT: the peer has more.
+sent_ranges::acknowledged connection::advance_una(const segment& seg, delivery_tally& tally,
+                                                  instant now) {
     std::uint32_t text = seg.ack - snd_.una;
     if (!syn_acked_) {
         syn_acked_ = true;
@@ -58,46 +96,94 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
         fin_acked_ = true;
     }
     const bool could_write = can_write();
-    const sent_ranges::acknowledged done = in_flight_.acknowledge(seg.ack);
+    const sent_ranges::acknowledged done = in_flight_.acknowledge(
+        seg.ack, [&](const sent_range& r) { note_delivered(r, seg, tally, now); });
     sending_.remove_prefix(text);
     snd_.una = seg.ack;
     progressed_ = true;
-    duplicate_acks_ = 0;
-    take_round_trip_sample(done, seg, now);
-
-    if (congestion_.is_recovering()) {
-        if (snd_.una >= congestion_.recover()) {
-            congestion_.on_recovered(in_flight_.pipe(), mss_);
-        } else {
-            congestion_.on_partial_ack(done.bytes, mss_);
-            in_flight_.mark_first_lost(mss_);
-        }
-    } else {
-        congestion_.on_ack(done.bytes, mss_, window_limited_, snd_.una);
-    }
-    if (in_flight_.empty()) {
-        retransmit_at_ = never;  // RFC 6298 §5.2
-        persisting_ = false;
-    } else {
-        restart_retransmission_timer(now);  // RFC 6298 §5.3
-    }
     // A writer may also wait for memory of the pool, with room in its own buffer.
     if (can_write() && (!could_write || waiter(wait::writable) != nullptr)) raise(wait::writable);
-    if (!sending_.empty() || fin_pending_) mark_transmit();
+    return done;
+}
+
+/// A range is newly known to have arrived.
+void connection::note_delivered(const sent_range& r, const segment& seg, delivery_tally& tally,
+                                instant now) noexcept {
+    if (!r.is(sent_range::retransmitted)) {
+        tally.originals_arrived = true;
+        if (!tally.newest_original || *tally.newest_original < r.sent_at) {
+            tally.newest_original = r.sent_at;
+        }
+    }
+    if (tx_ == nullptr) return;
+    // RFC 8985 §6.2 step 2: an echo from before its last transmission is of an earlier one.
+    const bool is_last_copy =
+        !timestamps_ || !seg.options.has_timestamps() ||
+        static_cast<std::int32_t>(seg.options.timestamps().echo - timestamp_now(r.sent_at)) >= 0;
+    tx_->recovery.on_delivered(r, is_last_copy, now);
+    tx_->rate.on_delivered(r.delivery, r.sent_at, r.size(), now);
+}
+
+/// What is lost, in which phase that puts us, and the window.
+void connection::recover_and_grow(loss_recovery::acknowledgment& a, const segment& seg,
+                                  std::uint32_t prior_in_flight, duration rtt, instant now) {
+    loss_recovery& recovery = tx_->recovery;
+    a.has_echo = timestamps_ && seg.options.has_timestamps();
+    a.echo = seg.options.timestamps().echo;
+    a.can_send_new = unsent_bytes() != 0 && offered_room() != 0;
+    if (rtt != duration::zero()) recovery.on_rtt(rtt, now);
+    const bool was_recovering = recovery.is_recovering();
+    const std::uint32_t lost_before = in_flight_.lost_bytes();
+    loss_recovery::context c = recovery_context(now);
+    recovery.on_ack(a, c);
+    if (a.delivered != 0) {
+        ack_event e;
+        e.now = now;
+        e.mss = mss_;
+        e.delivered = a.delivered;
+        e.cumulative = a.cumulative;
+        e.lost = in_flight_.lost_bytes() - std::min(in_flight_.lost_bytes(), lost_before);
+        e.in_flight = in_flight_.pipe();
+        e.prior_in_flight = prior_in_flight;
+        e.was_window_limited = window_limited_;
+        e.is_recovering = was_recovering || recovery.is_recovering();
+        e.rtt = rtt;
+        e.smoothed_rtt = rto_.smoothed();
+        e.min_rtt = recovery.rack().has_min_rtt() ? recovery.rack().min_rtt() : duration::zero();
+        e.una = snd_.una;
+        e.nxt = snd_.nxt;
+        tx_->rate.on_lost(e.lost);
+        e.rate = tx_->rate.take_sample(now, e.min_rtt);
+        tx_->congestion.on_ack(e);
+    }
+    tx_->pace.set_rate(tx_->congestion.pacing_rate());
+    arm();
+}
+
+loss_recovery::context connection::recovery_context(instant now) noexcept {
+    return {.ranges = in_flight_,
+            .congestion = tx_->congestion,
+            .counters = owner_.counters_,
+            .una = snd_.una,
+            .nxt = snd_.nxt,
+            .mss = mss_,
+            .smoothed_rtt = rto_.smoothed(),
+            .now = now};
 }
 
 /// RFC 6298 §3, Karn: never from a range that was sent twice, unless a timestamp tells which copy
 /// was acknowledged (RFC 7323 §4).
-void connection::take_round_trip_sample(const sent_ranges::acknowledged& done, const segment& seg,
-                                        instant now) noexcept {
+duration connection::take_round_trip_sample(const sent_ranges::acknowledged& done,
+                                            const segment& seg, instant now) noexcept {
     if (done.sample_from && !done.any_retransmitted) {
-        rto_.on_sample(now - *done.sample_from, settings());
-        return;
+        const duration rtt = now - *done.sample_from;
+        rto_.on_sample(rtt, settings());
+        return rtt;
     }
     if (!timestamps_ || seg.options.timestamps().echo == 0) {
         rto_.end_back_off();
         rto_.on_no_syn_sample(settings());
-        return;
+        return duration::zero();
     }
     // The echo tells which copy was acknowledged. Where it is an earlier one, and the later copy
     // can have been answered by now, the first answer may have been lost: no sample, or each such
@@ -112,29 +198,14 @@ void connection::take_round_trip_sample(const sent_ranges::acknowledged& done, c
             rto_.end_back_off();
             rto_.on_no_syn_sample(settings());
         }
-        return;
+        return duration::zero();
     }
     rto_.end_back_off();
     const std::uint32_t ms = timestamp_now(now) - echo;
-    if (ms < 600'000) rto_.on_sample(std::chrono::milliseconds{std::max(ms, 1U)}, settings());
-}
-
-/// RFC 5681 §2 says which acknowledgments count as duplicates, §3.2 what the third one means.
-void connection::take_duplicate_ack(const segment& seg, instant now) {
-    const bool is_duplicate = !in_flight_.empty() && seg.len() == 0 &&
-                              (std::uint32_t{seg.wnd} << snd_scale_) == snd_.wnd && snd_.wnd != 0;
-    if (!is_duplicate) return;
-    if (duplicate_acks_ < 255) ++duplicate_acks_;
-    if (congestion_.is_recovering()) {
-        congestion_.on_duplicate_ack(mss_);
-        mark_transmit();
-    } else if (duplicate_acks_ == duplicate_threshold && snd_.una > congestion_.recover()) {
-        ++owner_.counters_.tcp_fast_retransmits;
-        congestion_.on_fast_retransmit(in_flight_.pipe(), mss_, snd_.nxt);
-        in_flight_.mark_first_lost(mss_);
-        restart_retransmission_timer(now);
-        mark_transmit();
-    }
+    if (ms >= 600'000) return duration::zero();
+    const duration rtt = std::chrono::milliseconds{std::max(ms, 1U)};
+    rto_.on_sample(rtt, settings());
+    return rtt;
 }
 
 /// "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))": the send window.

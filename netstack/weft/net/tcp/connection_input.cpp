@@ -59,10 +59,10 @@ void connection::take_syn_options(const segment& syn, instant now) {
         ts_recent_ = syn.options.timestamps().value;
         ts_recent_at_ = now;
     }
+    sack_permitted_ = settings().selective_acknowledgment && syn.options.has_sack_permitted();
     update_mss(now);
     // RFC 5681 §3.1: a SYN that had to be repeated means one segment to begin with.
-    const bool syn_was_lost = rto_.backoffs() != 0;
-    congestion_.begin(mss_, syn_was_lost ? 1 : settings().initial_window_segments, snd_.iss);
+    if (rto_.backoffs() != 0) syn_was_lost_ = true;
     quick_acks_ = initial_quick_acks;
 }
 
@@ -255,6 +255,9 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
     } else {
         ++(seg.seq < rcv_.nxt ? owner_.counters_.tcp_duplicate_segments
                               : owner_.counters_.tcp_out_of_window);
+        if (seg.seq < rcv_.nxt) {
+            note_duplicate_text(seg.seq, earlier_of(seg.seq + seg.text.size(), rcv_.nxt));
+        }
         ack_now_ = true;
         mark_transmit();
     }
@@ -263,9 +266,10 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
 
 /// "Segments with higher beginning sequence numbers SHOULD be held for later; tailored to the
 /// window": cuts off what was received before and what lies beyond the window.
-void connection::trim(segment& seg) noexcept {
+void connection::trim(segment& seg) {
     if (seg.seq < rcv_.nxt) {
         const std::uint32_t old = rcv_.nxt - seg.seq;
+        if (!seg.text.empty()) note_duplicate_text(seg.seq, rcv_.nxt);
         seg.text.remove_prefix(std::min(old, seg.text.size()));
         seg.seq = rcv_.nxt;
         if (seg.up <= old) {
@@ -279,6 +283,13 @@ void connection::trim(segment& seg) noexcept {
         seg.text.truncate(room);
         seg.flags &= ~tcp_flags::fin;
     }
+}
+
+/// The peer hears once that it sent this twice (D-SACK, RFC 2883 §4).
+void connection::note_duplicate_text(sequence_number begin, sequence_number end) {
+    if (!sack_permitted_ || end <= begin) return;
+    if (sacks_ == nullptr) sacks_ = std::make_unique<sack_reporter>();
+    sacks_->on_duplicate(begin, end);
 }
 
 /// "Second, check the RST bit", RFC 5961 §3: only one that stands exactly at RCV.NXT resets.
@@ -357,12 +368,22 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     rmss_ = std::max(rmss_, static_cast<std::uint16_t>(std::min(
                                 seg.segment_bytes != 0 ? seg.segment_bytes : size, 65535U)));
     if (seg.seq != rcv_.nxt) {
-        // A gap: a duplicate ACK at once tells the sender (RFC 5681 §4.2).
+        // A gap: a duplicate ACK at once tells the sender (RFC 5681 §4.2). A peer that counts them
+        // gets one for each segment; with SACK one says it all.
         duplicates_due_ = static_cast<std::uint8_t>(
-            std::min<std::uint32_t>(duplicates_due_ + segments, most_duplicates_due));
+            sack_permitted_
+                ? 1U
+                : std::min<std::uint32_t>(duplicates_due_ + segments, most_duplicates_due));
         ack_now_ = true;
+        if (const auto held = received_.held_around(seg.seq)) {
+            note_duplicate_text(seg.seq, earlier_of(held->end, seg.seq + size));
+        }
         if (owner_.may_hold() && received_.hold(seg.seq, std::move(seg.text), owner_.pool_)) {
             ++owner_.counters_.tcp_out_of_order_segments;
+            if (sack_permitted_) {
+                if (sacks_ == nullptr) sacks_ = std::make_unique<sack_reporter>();
+                sacks_->on_held(seg.seq);
+            }
         } else {
             ++owner_.counters_.tcp_out_of_order_dropped;
         }

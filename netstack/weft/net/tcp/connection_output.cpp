@@ -14,8 +14,7 @@ bool connection::poll_segment(outgoing& out, tx_slot& slot, instant now) {
     if (state_ == state::closed || state_ == state::listen) return false;
     if (syn_due_) return poll_syn(out, now);
     if (!is_one_of(state_, state::syn_sent, state::syn_received)) {
-        if (in_flight_.lost_bytes() != 0 && poll_lost(out, slot, now)) return true;
-        if (poll_new(out, slot, now)) return true;
+        if (poll_text(out, slot, now)) return true;
         if (keepalive_due_) {
             keepalive_due_ = false;
             ++owner_.counters_.tcp_keepalives_sent;
@@ -30,6 +29,33 @@ bool connection::poll_segment(outgoing& out, tx_slot& slot, instant now) {
     return false;
 }
 
+/// Whatever occupies sequence numbers, at the pace that is allowed.
+bool connection::poll_text(outgoing& out, tx_slot& slot, instant now) {
+    const bool has_new = unsent_bytes() != 0 || is_fin_due();
+    if (tx_ == nullptr) {
+        if (!has_new && in_flight_.lost_bytes() == 0) return false;
+        attach_transmission(now);
+    }
+    if (tx_->probe_due && poll_tail_probe(out, slot, now)) return true;
+    if (!tx_->pace.may_send(now)) {
+        tx_->pace_at = tx_->pace.next();
+        arm();
+        return false;
+    }
+    // After a timeout that is in question new text tells more (RFC 5682).
+    if (tx_->recovery.prefers_new() && poll_new(out, slot, now)) return true;
+    if (in_flight_.lost_bytes() != 0 && poll_lost(out, slot, now)) return true;
+    return poll_new(out, slot, now) || poll_rescue(out, slot, now);
+}
+
+void connection::attach_transmission(instant now) {
+    tx_ = &owner_.transmissions_.create();
+    tx_->congestion.begin(algorithm_, mss_, initial_window(), now);
+    tx_->recovery.begin(snd_.una, sack_permitted_);
+    if (rto_.has_sample()) tx_->recovery.on_rtt(rto_.smoothed(), now);
+    tx_->pace.set_rate(tx_->congestion.pacing_rate());
+}
+
 bool connection::poll_syn(outgoing& out, instant now) {
     syn_due_ = false;
     if (snd_.nxt == snd_.iss) {
@@ -39,7 +65,7 @@ bool connection::poll_syn(outgoing& out, instant now) {
         out.retransmission = true;
         ++owner_.counters_.tcp_retransmitted_segments;
         in_flight_.resent(snd_.iss, snd_.iss + 1, now);
-        congestion_.begin(mss_, 1, snd_.iss);  // RFC 5681 §3.1: after a lost SYN, one segment
+        syn_was_lost_ = true;
     }
     const bool is_answer = state_ != state::syn_sent;
     // MUST-14, SHLD-5, MUST-67; RFC 7323 §2.2, §3.2: an answer offers only what was offered.
@@ -50,6 +76,9 @@ bool connection::poll_syn(outgoing& out, instant now) {
     if (is_answer ? scaling_ : settings().window_scaling) out.options.set_window_scale(rcv_scale_);
     if (!is_answer && settings().timestamps) {
         out.options.set_timestamps({timestamp_now(now), 0});
+    }
+    if (is_answer ? sack_permitted_ : settings().selective_acknowledgment) {
+        out.options.set_sack_permitted();
     }
     const tcp_flags flags = is_answer ? tcp_flags::syn | tcp_flags::ack : tcp_flags::syn;
     emit(out, flags, snd_.iss, now);
@@ -62,11 +91,17 @@ bool connection::poll_syn(outgoing& out, instant now) {
     return true;
 }
 
+/// What the congestion window leaves room for.
+std::uint32_t connection::congestion_room() const noexcept {
+    const std::uint32_t window = tx_->congestion.window() + tx_->recovery.limited_transmit(mss_);
+    return window - std::min(window, in_flight_.pipe());
+}
+
 /// Sends again what is believed lost: the first of it at once, more as the window allows.
 bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
-    const std::uint32_t room =
-        congestion_.window() - std::min(congestion_.window(), in_flight_.pipe());
-    const std::uint32_t most = std::max<std::uint32_t>(std::min(room, max_text_bytes()), mss_);
+    const std::uint32_t room = congestion_room();
+    const std::uint32_t full = full_text_bytes();
+    const std::uint32_t most = std::max(std::min(room, max_text_bytes()), full);
     std::optional<sent_range> r = in_flight_.first_lost(most);
     if (!r) return false;
     if (!syn_acked_ &&
@@ -74,15 +109,20 @@ bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
         emit_syn_again(out, now);
         return true;
     }
-    if (r->begin != snd_.una && room < std::min<std::uint32_t>(mss_, r->size())) return false;
+    if (!tx_->recovery.may_resend(r->begin, snd_.una)) return false;
+    if (r->begin != snd_.una && room < std::min(full, r->size())) return false;
     if (snd_.wnd == 0) {  // only the probe goes out
         if (!probe_due_) return false;
         r->end = r->begin + 1;
-    } else if (const sequence_number edge = snd_.una + snd_.wnd; r->end > edge) {
-        // MAY-7 is not used: what lies beyond a shrunken window waits (SHLD-16).
-        const bool is_fin_alone = fin_sent_ && r->size() == 1 && r->end == snd_.nxt;
-        if (r->begin >= edge && !is_fin_alone) return false;
-        if (!is_fin_alone) r->end = edge;
+    } else {
+        // MAY-7 is not used: what lies beyond a shrunken window waits (SHLD-16). A FIN needs none.
+        const sequence_number edge = snd_.una + snd_.wnd;
+        const bool is_fin = fin_sent_ && r->end == snd_.nxt;
+        const bool is_fin_alone = is_fin && r->size() == 1;
+        if (r->end > edge && !is_fin_alone && !(is_fin && r->end == edge + 1)) {
+            if (r->begin >= edge) return false;
+            r->end = edge;
+        }
     }
     probe_due_ = false;
     return emit_text(out, slot, r->begin, r->size(), now);
@@ -101,19 +141,18 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
         return emit_text(out, slot, snd_.nxt, 0, now);  // a FIN needs no window at the peer
     }
     if (is_idle && now - sent_at_ > rto_.timeout(settings())) {  // RFC 5681 §4.1
-        congestion_.on_idle(mss_, settings().initial_window_segments);
+        tx_->congestion.on_idle(mss_, initial_window(), now, rto_.timeout(settings()));
     }
 
-    const std::uint32_t congestion_room =
-        congestion_.window() - std::min(congestion_.window(), in_flight_.pipe());
+    const std::uint32_t room = congestion_room();
     const std::uint32_t offered = offered_room();
-    std::uint32_t count = std::min({unsent, congestion_room, offered, max_text_bytes()});
+    const std::uint32_t full = full_text_bytes();
+    std::uint32_t count = std::min({unsent, room, offered, max_text_bytes()});
     // Whole segments; the rest of the text joins them only if it may leave now.
-    if (count > mss_ && (count != unsent || !(no_delay_ || fin_pending_))) count -= count % mss_;
-    window_limited_ =
-        congestion_room < std::min<std::uint32_t>(unsent, mss_) || congestion_room <= count + mss_;
+    if (count > full && (count != unsent || !(no_delay_ || fin_pending_))) count -= count % full;
+    window_limited_ = room < std::min(unsent, full) || room <= count + mss_;
 
-    if (probe_due_ && is_idle && count < mss_) {
+    if (probe_due_ && is_idle && count < full) {
         // RFC 9293 §3.8.6.1: at least one octet, whatever the window (MUST-36).
         return emit_text(out, slot, snd_.nxt, std::max(std::min(unsent, offered), 1U), now);
     }
@@ -127,6 +166,35 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
         return false;
     }
     return emit_text(out, slot, snd_.nxt, count, now);
+}
+
+/// RFC 8985 §7.3: new text if there is any, else the last segment again.
+bool connection::poll_tail_probe(outgoing& out, tx_slot& slot, instant now) {
+    tx_->probe_due = false;
+    if (in_flight_.empty() || !tx_->recovery.may_probe()) return false;
+    const std::uint32_t full = full_text_bytes();
+    const std::uint32_t fresh = std::min({unsent_bytes(), offered_room(), full});
+    const bool is_new = fresh != 0 && fresh >= std::min(unsent_bytes(), full);
+    std::optional<sent_range> last;
+    if (!is_new && !(last = in_flight_.last_outstanding(full))) return false;
+    ++owner_.counters_.tcp_tail_probes;
+    emit_text(out, slot, is_new ? snd_.nxt : last->begin, is_new ? fresh : last->size(), now);
+    tx_->recovery.on_probe_sent(snd_.nxt, !is_new);
+    restart_retransmission_timer(now);
+    return true;
+}
+
+/// RFC 6675 §4 NextSeg (4): in recovery, with nothing else to send, the last range goes out once
+/// more, so that its loss does not wait for the timer.
+bool connection::poll_rescue(outgoing& out, tx_slot& slot, instant now) {
+    if (!tx_->recovery.may_rescue() || in_flight_.lost_bytes() != 0 || unsent_bytes() != 0 ||
+        congestion_room() < mss_) {
+        return false;
+    }
+    const std::optional<sent_range> last = in_flight_.last_outstanding(full_text_bytes());
+    if (!last || last->is(sent_range::retransmitted)) return false;
+    tx_->recovery.on_rescue_sent();
+    return emit_text(out, slot, last->begin, last->size(), now);
 }
 
 /// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7).
@@ -156,21 +224,27 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
     // MUST-61: the last of what is queued.
     if (count != 0 && offset + count == sending_.size()) flags |= tcp_flags::psh;
     const sequence_number end = from + (count + (is_fin ? 1U : 0U));
+    const delivery_snapshot delivery = tx_->rate.on_sent(now, in_flight_.pipe());
     if (is_new) {
-        in_flight_.sent(from, end, now, probe_due_);
+        in_flight_.sent(from, end, now, probe_due_, delivery);
         snd_.nxt = end;
+        tx_->recovery.on_sent(end - from);
         if (is_fin) fin_sent_ = true;
         owner_.counters_.tcp_bytes_sent += count;
         probe_due_ = false;
     } else {
-        in_flight_.resent(from, end, now);
+        in_flight_.resent(from, end, now, delivery);
+        tx_->recovery.on_resent(end - from, timestamp_now(now));
         out.retransmission = true;
         ++owner_.counters_.tcp_retransmitted_segments;
     }
-    if (count > mss_) out.segment_bytes = mss_;
+    const std::uint32_t full = full_text_bytes();
+    if (count > full) out.segment_bytes = static_cast<std::uint16_t>(full);
+    tx_->pace.on_sent(count, now);
     sent_at_ = now;
     emit(out, flags, from, now);
     if (retransmit_at_ == never || !is_new) restart_retransmission_timer(now);  // RFC 6298 §5.1
+    if (is_new) restart_tail_probe(now);
     return true;
 }
 
@@ -192,11 +266,15 @@ void connection::emit(outgoing& out, tcp_flags flags, sequence_number seq, insta
     out.header.window = take_offered_window();
     if (sending_urgent_) emit_urgent_pointer(out, seq);
     if (timestamps_) out.options.set_timestamps({timestamp_now(now), ts_recent_});
+    if (sacks_ != nullptr) add_sack_blocks(out.options);
     rcv_.acked = rcv_.nxt;
     // Each segment out of order gets its own duplicate ACK (RFC 5681 §4.2): three tell the peer.
     if (duplicates_due_ != 0) --duplicates_due_;
     ack_now_ = duplicates_due_ != 0;
     ack_at_ = never;
+    if (sacks_ == nullptr) return;
+    sacks_->on_sent();
+    if (!received_.has_gap()) sacks_.reset();
 }
 
 /// RFC 9293 §3.8.5: the pointer counts from the segment's own number (MUST-62). Where urgent data
@@ -229,10 +307,26 @@ std::uint32_t connection::offered_room() const noexcept {
 }
 
 /// Text that one frame may carry: a segment, or as many as the device cuts one frame into.
-std::uint32_t connection::max_text_bytes() const noexcept {
+std::uint32_t connection::max_text_bytes() noexcept {
+    const std::uint32_t full = full_text_bytes();
     // A device would put one urgent pointer into all the segments that it cuts a frame into.
-    const std::uint32_t offload = is_sending_urgent() ? 0 : owner_.network_.max_offload_bytes();
-    return offload <= mss_ ? mss_ : offload - offload % mss_;
+    if (is_sending_urgent()) return full;
+    const std::uint32_t offload =
+        std::min(owner_.network_.max_offload_bytes(), tx_->pace.quantum(full));
+    return offload <= full ? full : offload - offload % full;
+}
+
+std::uint32_t connection::full_text_bytes() noexcept {
+    if (sacks_ == nullptr) return mss_;
+    wire::tcp_options options;
+    if (timestamps_) options.set_timestamps({});
+    const std::size_t without = options.encoded_bytes();
+    add_sack_blocks(options);
+    return mss_ - static_cast<std::uint32_t>(options.encoded_bytes() - without);
+}
+
+void connection::add_sack_blocks(wire::tcp_options& options) noexcept {
+    sacks_->report(options, received_, timestamps_ ? 3 : 4);
 }
 
 std::uint32_t connection::offerable_bytes() const noexcept {

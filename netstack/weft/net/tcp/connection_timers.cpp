@@ -18,7 +18,8 @@ constexpr unsigned most_syn_ack_retransmissions = 5;
 }  // namespace
 
 void connection::arm() noexcept {
-    const instant earliest = std::min({retransmit_at_, ack_at_, idle_at_});
+    instant earliest = std::min({retransmit_at_, ack_at_, idle_at_});
+    if (tx_ != nullptr) earliest = std::min(earliest, tx_->next_timeout());
     if (earliest < timer_node::deadline()) owner_.timers_.arm(*this, earliest);
 }
 
@@ -28,9 +29,40 @@ void connection::on_timer(instant now) {
         ack_now_ = true;
         mark_transmit();
     }
+    if (tx_ != nullptr) on_transmission_timer(now);
     if (retransmit_at_ <= now) on_retransmission_timeout(now);
     if (state_ != state::closed && idle_at_ <= now) on_idle_timeout(now);
     if (state_ != state::closed) arm();
+}
+
+/// Tail loss probes, ranges that waited for reordering, what the pacer held back.
+void connection::on_transmission_timer(instant now) {
+    if (tx_->pace_at <= now) {
+        tx_->pace_at = never;
+        mark_transmit();
+    }
+    if (tx_->recovery.reorder_at() <= now) {
+        loss_recovery::context c = recovery_context(now);
+        tx_->recovery.on_reorder_timer(c);
+        mark_transmit();
+    }
+    if (tx_->probe_at <= now) {
+        tx_->probe_at = never;
+        if (!in_flight_.empty() && tx_->recovery.may_probe()) {
+            tx_->probe_due = true;
+            restart_retransmission_timer(now);  // RFC 8985 §7.3: the timeout is the last resort
+            mark_transmit();
+        }
+    }
+}
+
+/// RFC 8985 §7.2: after new text and after an acknowledgment of some.
+void connection::restart_tail_probe(instant now) noexcept {
+    if (tx_ == nullptr) return;
+    tx_->probe_at = tx_->recovery.probe_time(in_flight_, mss_, rto_.smoothed(), now);
+    if (snd_.wnd == 0) tx_->probe_at = never;  // that is the persist timer's
+    if (tx_->probe_at != never) tx_->probe_at = std::min(tx_->probe_at, retransmit_at_);
+    arm();
 }
 
 void connection::restart_retransmission_timer(instant now) noexcept {
@@ -91,10 +123,11 @@ void connection::on_retransmission_timeout(instant now) {
         in_flight_.mark_first_lost(1);
     } else {
         ++owner_.counters_.tcp_timeouts;
-        const bool is_first = !in_flight_.front().is(sent_range::retransmitted);
-        congestion_.on_timeout(in_flight_.pipe(), mss_, snd_.nxt, is_first);
-        in_flight_.mark_all_lost();
-        duplicate_acks_ = 0;
+        if (tx_ == nullptr) attach_transmission(now);
+        loss_recovery::context c = recovery_context(now);
+        tx_->recovery.on_timeout(c, rto_.backoffs() != 0);
+        tx_->probe_at = never;
+        tx_->probe_due = false;
     }
     rto_.back_off();  // RFC 6298 §5.5, and SHLD-30
     mark_transmit();

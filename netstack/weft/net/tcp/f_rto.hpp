@@ -23,9 +23,10 @@ public:
     };
     /// What an acknowledgment brought.
     struct news {
-        bool advances = false;             ///< SND.UNA moved
-        bool covers_recovery_point = false;  ///< up to all that was sent before the timeout, or more
-        bool originals_arrived = false;    ///< ranges that were sent only once, before the timeout
+        bool advances = false;  ///< SND.UNA moved
+        bool covers_recovery_point =
+            false;                       ///< up to all that was sent before the timeout, or more
+        bool originals_arrived = false;  ///< ranges that were sent only once, before the timeout
         bool is_duplicate = false;
         bool can_send_new = false;  ///< there is unsent text, and the peer's window has room
     };

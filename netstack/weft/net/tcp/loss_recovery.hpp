@@ -72,7 +72,7 @@ public:
     void on_resent(std::uint32_t bytes, std::uint32_t timestamp) noexcept;
     /// A tail loss probe has left; `nxt`: after it.
     void on_probe_sent(sequence_number nxt, bool is_retransmission) noexcept;
-    /// Everything in flight is gone, by an end of the persisting or a change of the path.
+    /// What may_rescue() allowed has left.
     void on_rescue_sent() noexcept { rescued_ = true; }
 
     // ---- queries
@@ -98,6 +98,9 @@ public:
     /// When a tail loss probe is due after a send or an acknowledgment now; `never`: none.
     [[nodiscard]] instant probe_time(const sent_ranges& ranges, std::uint32_t mss,
                                      duration smoothed_rtt, instant now) const noexcept;
+    [[nodiscard]] bool may_probe() const noexcept {
+        return has_sack_ && phase_ == phase::open && probe_.may_send();
+    }
     /// When ranges that wait for reordering are lost.
     [[nodiscard]] instant reorder_at() const noexcept { return reorder_at_; }
     [[nodiscard]] const tcp::rack& rack() const noexcept { return rack_; }

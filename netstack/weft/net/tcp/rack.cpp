@@ -5,9 +5,9 @@
 namespace weft::net::tcp {
 
 namespace {
-constexpr std::uint32_t duplicate_threshold = 3;       // RFC 8985 §6.2 step 4, DupThresh
-constexpr std::uint8_t recoveries_to_remember = 16;    // the same, reo_wnd_persist
-constexpr std::uint8_t largest_multiplier = 200;       // the window is bounded by SRTT anyway
+constexpr std::uint32_t duplicate_threshold = 3;     // RFC 8985 §6.2 step 4, DupThresh
+constexpr std::uint8_t recoveries_to_remember = 16;  // the same, reo_wnd_persist
+constexpr std::uint8_t largest_multiplier = 200;     // the window is bounded by SRTT anyway
 }  // namespace
 
 void rack::on_rtt(duration rtt, instant now) noexcept {
@@ -42,8 +42,8 @@ void rack::on_dsack(sequence_number una, sequence_number nxt) noexcept {
     if (in_dsack_round_) return;
     in_dsack_round_ = true;
     dsack_round_ = nxt;
-    reo_wnd_mult_ = std::min<std::uint8_t>(static_cast<std::uint8_t>(reo_wnd_mult_ + 1),
-                                           largest_multiplier);
+    reo_wnd_mult_ =
+        std::min<std::uint8_t>(static_cast<std::uint8_t>(reo_wnd_mult_ + 1), largest_multiplier);
     reo_wnd_persist_ = recoveries_to_remember;
 }
 

@@ -67,6 +67,26 @@ bool receive_buffer::hold(sequence_number at, slice text, block_pool& pool) {
     return true;
 }
 
+std::optional<held_range> receive_buffer::held_around(sequence_number at) const noexcept {
+    if (held_ == nullptr) return std::nullopt;
+    const ring_queue<piece>& held = *held_;
+    std::uint32_t low = 0;
+    std::uint32_t high = held.size();
+    while (low < high) {
+        const std::uint32_t middle = low + (high - low) / 2;
+        if (held[middle].end() <= at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == held.size() || held[low].begin > at) return std::nullopt;
+    std::uint32_t first = low;
+    while (first > 0 && held[first - 1].end() == held[first].begin) --first;
+    while (low + 1 < held.size() && held[low].end() == held[low + 1].begin) ++low;
+    return held_range{held[first].begin, held[low].end()};
+}
+
 std::uint32_t receive_buffer::read(std::span<std::byte> into) noexcept {
     std::uint32_t copied = 0;
     while (copied < into.size() && size_ != 0) {

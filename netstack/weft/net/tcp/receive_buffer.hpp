@@ -12,9 +12,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace weft::net::tcp {
+
+/// Text behind a gap that lies together.
+struct held_range {
+    sequence_number begin, end;
+};
 
 class receive_buffer {
 public:
@@ -29,6 +35,9 @@ public:
     /// Takes text that starts at RCV.NXT, and whatever it joins up with. Returns by how much
     /// RCV.NXT advances.
     std::uint32_t append(slice text, sequence_number next);
+
+    /// The text behind a gap that `at` belongs to; nothing when it is not held.
+    [[nodiscard]] std::optional<held_range> held_around(sequence_number at) const noexcept;
 
     /// Keeps text that starts behind RCV.NXT. False: not kept (too many pieces, or no memory).
     bool hold(sequence_number at, slice text, block_pool& pool);

@@ -16,10 +16,10 @@ struct sack_news {
     struct block {
         sequence_number begin, end;
     };
-    std::uint32_t newly_sacked = 0;      ///< bytes not known to have arrived before
-    std::optional<block> duplicate;      ///< received twice (D-SACK)
-    std::uint32_t rejected = 0;          ///< blocks that cannot be
-    sequence_number highest;             ///< right edge of the highest block; una when there is none
+    std::uint32_t newly_sacked = 0;  ///< bytes not known to have arrived before
+    std::optional<block> duplicate;  ///< received twice (D-SACK)
+    std::uint32_t rejected = 0;      ///< blocks that cannot be
+    sequence_number highest;         ///< right edge of the highest block; una when there is none
 };
 
 /// Applies the blocks of one acknowledgment. `una`: after it. `oldest`: what a D-SACK may reach
