@@ -1,5 +1,5 @@
-# The installed package: find_package(weft) gives weft::base, weft::framework, weft::netstack_core and
-# weft::netstack.
+# The installed package: find_package(weft) gives weft::base, weft::framework, weft::netstack_core,
+# weft::posix and weft::netstack.
 include(CMakePackageConfigHelpers)
 
 set(weft_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/weft")

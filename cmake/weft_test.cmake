@@ -1,8 +1,9 @@
 # weft_test_group(<group> <library>…): tests/<group>/*.cpp as the executable weft_tests_<group>, with one
-# ctest entry for each doctest TEST_SUITE. The suites are listed when ctest starts, so a new one needs no
+# ctest entry for each doctest TEST_SUITE. What lies in <group>/library/ is not part of it. The suites are listed when ctest starts, so a new one needs no
 # configure; a program that is missing or cannot list its suites is a failed test.
 function(weft_test_group group)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${group}/*.cpp)
+    list(FILTER sources EXCLUDE REGEX "/library/[^/]*$")
     if(NOT sources)
         return()
     endif()

@@ -18,7 +18,7 @@ TOP = {
 }
 FRAMEWORK = {"base", "io", "sync", "fiber", "kernel", "http"}
 NETSTACK = {"net", "sim"}
-NET = {"wire", "ip", "tcp", "udp", "io"}
+NET = {"wire", "ip", "tcp", "udp", "io", "posix"}
 
 # Folder of the core -> folders of weft/net it may include besides weft/base. Arrows point down.
 ARROWS = {"wire": {"wire"}, "ip": {"ip", "wire"}, "udp": {"udp", "ip", "wire"}, "tcp": {"tcp", "ip", "wire"}}
@@ -73,7 +73,8 @@ def base_stands_on_std(tree):
 
 
 def is_core(path):
-    return path.startswith("netstack/weft/net/") and not path.startswith("netstack/weft/net/io/")
+    """All of weft/net but the two folders that see the world."""
+    return path.startswith("netstack/weft/net/") and not re.match("netstack/weft/net/(io|posix)/", path)
 
 
 def core_is_sans_io(tree):
@@ -82,7 +83,7 @@ def core_is_sans_io(tree):
             continue
         for name in includes(path, text):
             if name.startswith("weft/"):
-                core = is_below(name, "weft/net") and not is_below(name, "weft/net/io")
+                core = is_below(name, "weft/net") and not is_below(name, "weft/net/io", "weft/net/posix")
                 if not core and not is_below(name, "weft/base"):
                     yield f"{path}: the core includes <{name}>"
             elif "/" in name or name.endswith((".h", ".hpp")) or name in NOT_IN_CORE:
@@ -119,9 +120,10 @@ def arrows_point_down(tree):
         if not is_code(path) or not path.startswith("netstack/weft/net/") or len(parts) < 5:
             continue
         for name in includes(path, text):
-            if parts[3] == "io":
-                if is_below(name, "weft/sim"):
-                    yield f"{path}: net/io includes <{name}>"
+            if parts[3] in ("io", "posix"):
+                other = "weft/net/posix" if parts[3] == "io" else "weft/net/io"
+                if is_below(name, "weft/sim", other):
+                    yield f"{path}: net/{parts[3]} includes <{name}>"
             elif is_below(name, "weft/net"):
                 needs = {net_folder(name)} if net_folder(name) else brings.get(name, {"stack"})
                 for folder in sorted(needs - ARROWS.get(parts[3], set())):
@@ -208,6 +210,7 @@ RULES = {
         {"netstack/weft/net/tcp/a.cpp": "#include <weft/task.hpp>\n"},
         {"netstack/weft/net/tcp/a.cpp": "#include <weft/net/io/host.hpp>\n"},
         {"netstack/weft/net/tcp/a.cpp": '#include "../io/host.hpp"\n'},
+        {"netstack/weft/net/tcp/a.cpp": "#include <weft/net/posix/network.hpp>\n"},
         {"netstack/weft/net/stack.cpp": "#include <sys/socket.h>\n"},
         {"netstack/weft/net/stack.cpp": "#include <linux/if_tun.h>\n"},
         {"netstack/weft/net/stack.cpp": "#include <mutex>\n"},
@@ -223,6 +226,7 @@ RULES = {
         {"netstack/weft/net/tcp/a.hpp": "#include <weft/net/stack.hpp>\n",
          "netstack/weft/net/stack.hpp": "#include <weft/net/tcp/demux.hpp>\n"},
         {"netstack/weft/net/io/a.hpp": "#include <weft/sim/world.hpp>\n"},
+        {"netstack/weft/net/posix/a.hpp": "#include <weft/net/io/host.hpp>\n"},
     ],
     one_place_includes_liburing: [
         {"framework/weft/io/io_context.hpp": "#include <liburing.h>\n"},
@@ -267,6 +271,7 @@ CLEAN = {
     "netstack/weft/net/wire/tcp.cpp": "#include <weft/net/wire/tcp.hpp>\n#include <weft/net/address.hpp>\n",
     "netstack/weft/net/tcp/a.cpp": "#include <weft/net/wire/tcp.hpp>\n#include <weft/base/instant.hpp>\n",
     "netstack/weft/net/io/host.cpp": "#include <weft/task.hpp>\n#include <linux/if_tun.h>\n",
+    "netstack/weft/net/posix/socket.cpp": "#include <sys/socket.h>\n#include <weft/net/stack.hpp>\n",
     "netstack/weft/sim/world.cpp": "#include <weft/net/io/host.hpp>\n",
 }
 

@@ -30,8 +30,8 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
       no_delay_{options.no_delay},
       linger_abort_{options.linger_abort},
       algorithm_{options.congestion},
-      send_limit_{std::max(options.send_buffer_bytes, 2048U)},
-      receive_limit_{std::max(options.receive_buffer_bytes, 2048U)},
+      send_limit_{std::max(options.send_buffer_bytes, smallest_buffer)},
+      receive_limit_{std::max(options.receive_buffer_bytes, smallest_buffer)},
       user_timeout_ms_{to_ms(options.user_timeout)},
       hop_limit_{options.hop_limit},
       tuple_{tuple},
@@ -41,6 +41,9 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
     peer_mss_ = tuple.remote_address.is_v4() ? 536 : 1220;  // MUST-15
     ts_offset_ = static_cast<std::uint32_t>(keyed_hash(owner.secret_, tuple, 2));
     while (rcv_scale_ < 14 && (receive_limit_ >> rcv_scale_) > 0xffff) ++rcv_scale_;
+    if (settings().window_shift != config::shift_by_buffer) {
+        rcv_scale_ = std::min<std::uint8_t>(settings().window_shift, 14);
+    }
     if (!settings().window_scaling) rcv_scale_ = 0;
     rto_.begin(settings());
     if (options.keepalive.enabled) {

@@ -86,6 +86,10 @@ public:
                                 urgency how = urgency::normal);
     /// RECEIVE: copies out what is readable. 0: nothing now, or the end (is_read_finished()).
     std::uint32_t read(std::span<std::byte> into, instant now);
+    /// Copies out what is readable behind the first `skip` bytes of it, and leaves it there.
+    std::uint32_t peek(std::span<std::byte> into, std::uint32_t skip) const noexcept {
+        return received_.peek(into, skip);
+    }
     /// Drops readable bytes that were looked at through view().
     void consume(std::uint32_t count, instant now);
     /// CLOSE: our FIN follows the queued data. Errors: `closing` when called before,
@@ -96,6 +100,10 @@ public:
     /// The last handle is gone: close without waiting (§3.6.1), or abort with unread data (SHLD-3).
     void release(instant now);
     void set_no_delay(bool on, instant now);
+    /// While on, text that fills no segment waits for more of it, at most a retransmission timeout.
+    void set_cork(bool on, instant now);
+    /// Limits of what is queued in each direction. A window that was offered stays.
+    void set_buffers(std::uint32_t send_bytes, std::uint32_t receive_bytes, instant now);
     void set_keepalive(const keepalive_options& options, instant now);
     void set_user_timeout(duration timeout) noexcept;
     /// The Diffserv field from the next segment on (SHLD-21).
@@ -185,6 +193,12 @@ public:
     [[nodiscard]] bool has_sack() const noexcept { return sack_permitted_; }
     [[nodiscard]] std::uint32_t bytes_in_flight() const noexcept { return in_flight_.pipe(); }
     [[nodiscard]] std::uint32_t unacked_bytes() const noexcept { return snd_.nxt - snd_.una; }
+    /// Of queued_bytes(), what was sent.
+    [[nodiscard]] std::uint32_t sent_bytes() const noexcept {
+        return queued_bytes() - unsent_bytes();
+    }
+    /// Text that was written and is not acknowledged yet, sent or not.
+    [[nodiscard]] std::uint32_t queued_bytes() const noexcept { return sending_.size(); }
     [[nodiscard]] std::uint32_t peer_window() const noexcept { return snd_.wnd; }
 
     /// Whether the peer has shown since the last call, and within the last seconds, that it hears
@@ -214,7 +228,7 @@ private:
         std::optional<instant> newest_original;  ///< when the newest range sent only once had left
         bool originals_arrived = false;
     };
-    static constexpr std::uint8_t initial_quick_acks = 8;
+    static constexpr std::uint32_t smallest_buffer = 2048;  ///< bytes, in each direction
 
     /// The only writer of state_.
     void apply(event e, instant now);
@@ -359,6 +373,7 @@ private:
     bool fin_seen_ : 1 = false;
     bool fin_received_ : 1 = false;
     bool no_delay_ : 1 = false;
+    bool corked_ : 1 = false;
     bool linger_abort_ : 1 = false;
     bool timestamps_ : 1 = false;
     bool scaling_ : 1 = false;

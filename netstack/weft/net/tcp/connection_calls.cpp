@@ -136,6 +136,17 @@ void connection::set_no_delay(bool on, instant) {
     if (on && state_ != state::closed) mark_transmit();
 }
 
+void connection::set_cork(bool on, instant) {
+    if (corked_ && !on && state_ != state::closed) mark_transmit();
+    corked_ = on;
+}
+
+void connection::set_buffers(std::uint32_t send_bytes, std::uint32_t receive_bytes, instant) {
+    send_limit_ = std::max(send_bytes, smallest_buffer);
+    receive_limit_ = std::max(receive_bytes, smallest_buffer);
+    if (is_window_update_due()) mark_transmit();
+}
+
 void connection::set_keepalive(const keepalive_options& options, instant now) {
     if (options.enabled) {
         keepalive_ = std::make_unique<keepalive_options>(options);

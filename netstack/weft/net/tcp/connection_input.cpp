@@ -63,7 +63,7 @@ void connection::take_syn_options(const segment& syn, instant now) {
     update_mss(now);
     // RFC 5681 §3.1: a SYN that had to be repeated means one segment to begin with.
     if (rto_.backoffs() != 0) syn_was_lost_ = true;
-    quick_acks_ = initial_quick_acks;
+    quick_acks_ = settings().quick_acks;
 }
 
 /// Payload bytes of a full segment (MUST-16): what the peer takes and what IP can send, less the
@@ -423,7 +423,7 @@ void connection::schedule_ack(instant now) noexcept {
     if (quick_acks_ != 0) {  // a peer in slow start needs every one
         --quick_acks_;
         ack_now_ = true;
-    } else if (unacked >= 2U * rmss_) {
+    } else if (unacked >= 2U * rmss_ || settings().delayed_ack == duration::zero()) {
         ack_now_ = true;
     } else if (ack_at_ == never) {
         ack_at_ = now + settings().delayed_ack;

@@ -200,6 +200,7 @@ bool connection::poll_rescue(outgoing& out, tx_slot& slot, instant now) {
 /// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7).
 bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept {
     if (count >= mss_) return true;
+    if (corked_ && !fin_pending_) return false;
     // Nagle's condition stands in both of the RFC's remaining cases (§3.8.6.2.1, in brackets).
     const bool is_pressing = no_delay_ || fin_pending_ || is_sending_urgent();
     if (snd_.nxt != snd_.una && !is_pressing) return false;

@@ -29,6 +29,12 @@ public:
     /// can_accept().
     connection& accept() noexcept;
 
+    /// For the connections that are yet to come.
+    void set_backlog(std::uint32_t backlog) noexcept { options_.backlog = backlog; }
+    void set_connection_options(const connection_options& options) noexcept {
+        options_.connection = options;
+    }
+
     /// Operations that wait for can_accept(), first come first served.
     intrusive_list<operation>& waiters() noexcept { return waiters_; }
 

@@ -68,11 +68,15 @@ struct config {
     /// Deviates: RFC 6298 §2.4 says 1 s. 200 ms is what deployed stacks use.
     duration min_rto = std::chrono::milliseconds{200};
     duration max_rto = std::chrono::seconds{60};           ///< RFC 6298 §2.5
-    duration delayed_ack = std::chrono::milliseconds{40};  ///< MUST-40: below 0.5 s
+    duration delayed_ack = std::chrono::milliseconds{40};  ///< MUST-40: below 0.5 s; 0: none is
+    std::uint8_t quick_acks = 8;  ///< first segments of a peer, in slow start, that get an ACK each
     duration fin_wait_2_limit = std::chrono::seconds{60};  ///< for orphans only
     bool window_scaling = true;                            ///< RFC 7323 §2
-    bool timestamps = true;                                ///< RFC 7323 §3
-    bool selective_acknowledgment = true;                  ///< RFC 2018
+    static constexpr std::uint8_t shift_by_buffer = 0xff;
+    /// The shift that is offered (RFC 7323 §2.2, at most 14); by default the receive buffer's need.
+    std::uint8_t window_shift = shift_by_buffer;
+    bool timestamps = true;                ///< RFC 7323 §3
+    bool selective_acknowledgment = true;  ///< RFC 2018
     mtu_probing_mode mtu_probing = mtu_probing_mode::on_black_hole;
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.

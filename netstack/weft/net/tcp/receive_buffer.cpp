@@ -99,6 +99,20 @@ std::uint32_t receive_buffer::read(std::span<std::byte> into) noexcept {
     return copied;
 }
 
+std::uint32_t receive_buffer::peek(std::span<std::byte> into, std::uint32_t skip) const noexcept {
+    std::uint32_t copied = 0;
+    for (std::uint32_t i = 0; i < ready_.size() && copied < into.size(); ++i) {
+        std::span<const std::byte> part = ready_[i].bytes();
+        const auto passed = static_cast<std::uint32_t>(std::min<std::size_t>(skip, part.size()));
+        skip -= passed;
+        part = part.subspan(passed);
+        const std::size_t count = std::min(part.size(), into.size() - copied);
+        std::copy_n(part.data(), count, into.data() + copied);
+        copied += static_cast<std::uint32_t>(count);
+    }
+    return copied;
+}
+
 std::span<const std::byte> receive_buffer::view() const noexcept {
     if (ready_.empty()) return {};
     return ready_.front().bytes();

@@ -44,6 +44,8 @@ public:
 
     /// Copies out up to `into.size()` readable bytes. Returns how many.
     std::uint32_t read(std::span<std::byte> into) noexcept;
+    /// Copies out readable bytes behind the first `skip` of them; they stay. Returns how many.
+    std::uint32_t peek(std::span<std::byte> into, std::uint32_t skip) const noexcept;
     /// The first readable bytes that lie together; empty when there are none.
     [[nodiscard]] std::span<const std::byte> view() const noexcept;
     /// Drops the first `count` readable bytes. Precondition: there are as many.
