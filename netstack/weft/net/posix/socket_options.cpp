@@ -166,6 +166,15 @@ answer socket::set_ip_option(int name, const void* value, socklen_t bytes) {
         return bad;
     }
     switch (name) {
+        case IP_TOS:
+            options_.traffic_class = static_cast<std::uint8_t>(number & 0xfc);  // less ECN
+            if (connection_ != nullptr) connection_->set_traffic_class(options_.traffic_class);
+            return 0;
+        case IP_TTL:
+            if (number != -1 && !is_between(number, 1, 255)) return -EINVAL;
+            options_.hop_limit = static_cast<std::uint8_t>(number == -1 ? 0 : number);
+            if (connection_ != nullptr) connection_->set_hop_limit(options_.hop_limit);
+            return 0;
         case IP_MTU_DISCOVER: return is_between(number, 0, 5) ? 0 : -EINVAL;
         default: return -ENOPROTOOPT;
     }
@@ -280,6 +289,9 @@ std::optional<int> socket::tcp_number(int name) const {
 
 std::optional<int> socket::ip_number(int name) const {
     switch (name) {
+        case IP_TOS: return options_.traffic_class;
+        case IP_TTL:
+            return options_.hop_limit != 0 ? options_.hop_limit : network_.options().tcp.hop_limit;
         case IP_MTU_DISCOVER: return IP_PMTUDISC_DO;
         case IP_MTU: return static_cast<int>(network_.options().mtu);
         default: return std::nullopt;

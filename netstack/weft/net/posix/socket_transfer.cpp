@@ -143,6 +143,7 @@ answer socket::send(network::lock& held, std::span<const iovec> from, int flags)
     if (const answer not_yet = wait_connected(held, until)) return not_yet;
     const std::size_t wanted = total(from);
     std::size_t sent = 0;
+    const auto urgency = (flags & MSG_OOB) != 0 ? tcp::urgency::urgent : tcp::urgency::normal;
     connection_->set_cork(corked_ || (flags & MSG_MORE) != 0, network::now());
     while (true) {
         if (const int why = take_error()) {
@@ -152,8 +153,8 @@ answer socket::send(network::lock& held, std::span<const iovec> from, int flags)
         }
         if (is_write_shut()) return sent != 0 ? static_cast<answer>(sent) : -EPIPE;
         sent += for_parts<const std::byte>(
-            from, sent, wanted - sent, [this](auto bytes) -> std::size_t {
-                return connection_->write(bytes, network::now()).value_or(0);
+            from, sent, wanted - sent, [&](auto bytes) -> std::size_t {
+                return connection_->write(bytes, network::now(), urgency).value_or(0);
             });
         network_.settle();
         if (sent == wanted) return static_cast<answer>(sent);
