@@ -70,6 +70,7 @@ TEST_CASE("a bare FIN ahead of missing text is remembered too") {
     scripted_peer peer = in_state(state::fin_wait_2);
     peer.sends(fin_ack(5011, 1002));
     CHECK(peer.state() == state::fin_wait_2);
+    CHECK(peer.sees() == ack(1002, 5001));
     peer.sends(data(5001, 1002, stream_text(10)));
     CHECK(peer.state() == state::time_wait);
     CHECK(peer.sees_last() == ack(1002, 5012));

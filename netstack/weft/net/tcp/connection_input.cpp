@@ -349,7 +349,10 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     if (seg.has(tcp_flags::fin) && !fin_received_) {
         fin_seen_ = true;
         rcv_.fin = seg.seq + seg.text.size();
-        if (rcv_.fin != rcv_.nxt + seg.text.size()) ack_now_ = true;
+        if (rcv_.fin != rcv_.nxt + seg.text.size()) {  // behind a gap
+            ack_now_ = true;
+            mark_transmit();
+        }
     }
     if (seg.text.empty()) return verdict::pass;
     if (orphan_) {  // nobody will read it: tell the peer (SHLD-3)
