@@ -31,6 +31,7 @@
 
 #include <array>
 #include <memory>
+#include <string_view>
 
 namespace weft::net::tcp {
 
@@ -137,6 +138,9 @@ public:
 
     [[nodiscard]] connection_id id() const noexcept { return id_; }
     [[nodiscard]] const four_tuple& tuple() const noexcept { return tuple_; }
+    /// The numbers of the two SYNs; the peer's is meaningless before its SYN arrived.
+    [[nodiscard]] sequence_number iss() const noexcept { return snd_.iss; }
+    [[nodiscard]] sequence_number irs() const noexcept { return rcv_.irs; }
     [[nodiscard]] endpoint local() const noexcept { return tuple_.local(); }
     [[nodiscard]] endpoint remote() const noexcept { return tuple_.remote(); }
     [[nodiscard]] tcp::state state() const noexcept { return state_; }
@@ -208,6 +212,10 @@ public:
         progressed_ = false;
         return has_progressed;
     }
+    /// The relation of RFC 9293 §3.3.1, or of our own, that does not hold between the variables; an
+    /// empty text when all is well, which it is after every call, whatever the peer and the user
+    /// do. For tests: a walk through all that is in flight (invariants.cpp).
+    [[nodiscard]] std::string_view violated_invariant() const noexcept;
 
     // ---- the host's side
 

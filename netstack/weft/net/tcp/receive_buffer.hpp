@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace weft::net::tcp {
 
@@ -54,6 +55,10 @@ public:
     [[nodiscard]] bool wants_compaction() const noexcept { return fresh_ != 0; }
     /// End of the turn: see above.
     void compact(block_pool& pool);
+
+    /// What is wrong with it for a window of [nxt, edge); empty: nothing. For tests.
+    [[nodiscard]] std::string_view violated_invariant(sequence_number nxt,
+                                                      sequence_number edge) const noexcept;
 
     void clear() noexcept;
 

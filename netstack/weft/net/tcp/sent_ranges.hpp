@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace weft::net::tcp {
 
@@ -107,6 +108,10 @@ public:
     /// That range has been sent again.
     void resent(sequence_number begin, sequence_number end, instant now,
                 const delivery_snapshot& delivery = {});
+
+    /// What is wrong with them as a description of [una, nxt); empty: nothing. For tests.
+    [[nodiscard]] std::string_view violated_invariant(sequence_number una,
+                                                      sequence_number nxt) const noexcept;
 
     void clear() noexcept {
         ranges_.release();
