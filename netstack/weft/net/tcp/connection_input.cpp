@@ -483,8 +483,11 @@ void connection::on_unreachable(errc kind, instant now) {
         end(event::timed_out, kind, now);
         return;
     }
-    // Later packets find out whether it comes back; R2 ends it if not.
+    // Later packets find out whether it comes back; R2 ends it if not. An acknowledgment that was
+    // due is lost, as one that left would have been.
     note_soft_error(kind);
+    ack_now_ = false;
+    duplicates_due_ = 0;
     const bool has_work = !in_flight_.empty() || unsent_bytes() != 0 || is_fin_due();
     if (retransmit_at_ == never && has_work) {
         asked_at_ = now;
