@@ -55,11 +55,16 @@ seen read(Parser p, std::string_view all, bool ends, Step step) {
     std::size_t visible = 0;
     while (p.problem() == parse_problem::none && !p.is_complete()) {
         const std::string_view unread = all.substr(out.taken, visible - out.taken);
-        const std::size_t taken = unread.empty() ? 0 : p.feed(unread);
+        std::size_t taken = 0;
+        std::string_view body;
+        if (!unread.empty()) {
+            taken = p.feed(unread);
+            body = p.body();
+        }
         require(taken <= unread.size(), "no more is taken than there is");
         note_head(p, out);
-        require(p.body().size() <= taken, "a piece of body is part of what was taken");
-        if (p.problem() == parse_problem::none) out.body += p.body();
+        require(body.size() <= taken, "a piece of body is part of what was taken");
+        if (p.problem() == parse_problem::none) out.body += body;
         out.taken += taken;
         if (taken != 0 || p.problem() != parse_problem::none || p.is_complete()) continue;
         if (visible == all.size()) {

@@ -209,6 +209,10 @@ private:
         const packet& whole = wires_[way].front();
         const auto seen = read_segment(whole.bytes);
         if (!seen || seen->text.size() < 2 || seen->has(tcp_flags::syn)) return;
+        const bool is_spoilt = !whole.offload.needs_checksum &&
+                               !wire::verify_tcp_checksum(seen->ip.source, seen->ip.destination,
+                                                          seen->ip.payload_in(whole.bytes));
+        if (is_spoilt) return;  // it must not be made good
         const std::size_t at = 1 + where % (seen->text.size() - 1);
         wire::tcp_segment_header second = seen->tcp;
         second.header.sequence += static_cast<std::uint32_t>(at);
