@@ -12,16 +12,27 @@ std::string_view sent_ranges::violated_invariant(sequence_number una,
                                                  sequence_number nxt) const noexcept {
     sequence_number at = una;
     std::uint32_t lost = 0;
+    std::uint32_t sacked = 0;
+    std::uint32_t retransmitted = 0;
     for (std::uint32_t i = 0; i < ranges_.size(); ++i) {
         const sent_range& r = ranges_[i];
         if (r.begin != at) return "ranges in flight leave a gap or overlap";
         if (r.end <= r.begin) return "an empty range is in flight";
+        if (r.is(sent_range::lost) && r.is(sent_range::sacked)) {
+            return "what has arrived is believed lost";
+        }
         if (r.is(sent_range::lost)) lost += r.size();
+        if (r.is(sent_range::sacked)) sacked += r.size();
+        if (r.is(sent_range::retransmitted) && r.is_outstanding()) retransmitted += r.size();
         at = r.end;
     }
     if (at != nxt) return "ranges in flight do not reach SND.NXT";
     if (total_bytes_ != nxt - una) return "the count of bytes in flight is not SND.NXT - SND.UNA";
     if (lost_bytes_ != lost) return "the count of lost bytes is not the sum of the lost ranges";
+    if (sacked_bytes_ != sacked) return "the count of sacked bytes is not the sum of those ranges";
+    if (retransmitted_bytes_ != retransmitted) {
+        return "the count of retransmitted bytes is not the sum of those ranges";
+    }
     return {};
 }
 
@@ -48,7 +59,8 @@ std::string_view receive_buffer::violated_invariant(sequence_number nxt,
 }
 
 std::string_view connection::violated_invariant() const noexcept {
-    const instant earliest = std::min({retransmit_at_, ack_at_, idle_at_});
+    const instant of_sending = tx_ == nullptr ? never : tx_->next_timeout();
+    const instant earliest = std::min({retransmit_at_, ack_at_, idle_at_, of_sending});
     if (timer_node::deadline() > earliest) return "a deadline is not armed";
     if (state_ == state::closed) {
         const bool is_silent = in_flight_.empty() && sending_.empty() && earliest == never;
@@ -85,9 +97,10 @@ std::string_view connection::violated_invariant() const noexcept {
 
     // Nothing waits for ever: who has something to say stands in the line, or has a timer.
     const bool is_in_line = list_hook<transmit_tag>::is_linked();
-    const bool has_work = snd_.una != snd_.nxt || unsent_bytes() != 0 || is_fin_due() || syn_due_;
+    const bool has_unsent = unsent_bytes() != 0 && (!corked_ || fin_pending_);
+    const bool has_work = snd_.una != snd_.nxt || has_unsent || is_fin_due() || syn_due_;
     if (ack_now_ && !is_in_line) return "an acknowledgment is due and nobody will ask for it";
-    if (has_work && !is_in_line && retransmit_at_ == never) {
+    if (has_work && !is_in_line && retransmit_at_ == never && of_sending == never) {
         return "something is to be sent or acknowledged and no timer runs";
     }
     if (state_ == state::time_wait && idle_at_ == never) return "TIME-WAIT has no end";
