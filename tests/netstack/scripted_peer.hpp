@@ -86,6 +86,7 @@ struct script_options {
     std::optional<std::uint8_t> peer_scale = {};
     bool peer_timestamps = false;
     bool peer_sack = false;  ///< the peer permits selective acknowledgment
+    duration handshake_rtt{};  ///< how long our SYN's answer takes
     bool passive = false;
     std::uint32_t max_segment_bytes = 1480;  ///< of the network below us: MTU 1500
     std::uint32_t path_mtu = 65535;          ///< what is known of the path; connections learn it

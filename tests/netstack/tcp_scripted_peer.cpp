@@ -182,6 +182,7 @@ void scripted_peer::opens(net::tcp::state target) {
         held_ = true;
         require(sees() == syn(options.iss), "no SYN");
         if (target == state::syn_sent) return;
+        if (options.handshake_rtt != duration::zero()) waits(options.handshake_rtt);
         if (target == state::syn_received) {
             sends(syn(options.irs));
             require(sees() == syn_ack(options.iss, options.irs + 1), "no SYN,ACK");

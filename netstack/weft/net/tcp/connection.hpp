@@ -276,6 +276,7 @@ private:
     duration take_round_trip_sample(const sent_ranges::acknowledged& done, const segment& seg,
                                     instant now) noexcept;
     void note_duplicate_text(sequence_number begin, sequence_number end);
+    void note_held_twice(const segment& seg);
     void take_window(const segment& seg, instant now) noexcept;
     void trim(segment& seg);
     void send_challenge_ack(instant now) noexcept;
@@ -314,7 +315,8 @@ private:
     [[nodiscard]] sequence_number text_begin() const noexcept {
         return snd_.una + (syn_acked_ ? 0U : 1U);
     }
-    [[nodiscard]] bool may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept;
+    [[nodiscard]] bool may_send_now(std::uint32_t count, std::uint32_t unsent,
+                                    std::uint32_t full) const noexcept;
     /// What the window field can say of the free room.
     [[nodiscard]] std::uint32_t offerable_bytes() const noexcept;
     [[nodiscard]] std::uint32_t receive_window() const noexcept;

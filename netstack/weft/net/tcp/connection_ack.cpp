@@ -146,7 +146,7 @@ void connection::recover_and_grow(loss_recovery::acknowledgment& a, const segmen
         e.in_flight = in_flight_.pipe();
         e.prior_in_flight = prior_in_flight;
         e.was_window_limited = window_limited_;
-        e.is_recovering = was_recovering || recovery.is_recovering();
+        e.is_recovering = was_recovering || recovery.phase() != recovery_phase::open;
         e.rtt = rtt;
         e.smoothed_rtt = rto_.smoothed();
         e.min_rtt = recovery.rack().has_min_rtt() ? recovery.rack().min_rtt() : duration::zero();
@@ -156,6 +156,7 @@ void connection::recover_and_grow(loss_recovery::acknowledgment& a, const segmen
         e.rate = tx_->rate.take_sample(now, e.min_rtt);
         tx_->congestion.on_ack(e);
     }
+    recovery.settle_window(c);
     tx_->pace.set_rate(tx_->congestion.pacing_rate());
     arm();
 }

@@ -292,6 +292,14 @@ void connection::note_duplicate_text(sequence_number begin, sequence_number end)
     sacks_->on_duplicate(begin, end);
 }
 
+/// The same for what is held behind a gap; the first part of it, if there are several.
+void connection::note_held_twice(const segment& seg) {
+    const auto held = received_.held_from(seg.seq);
+    if (!held) return;
+    note_duplicate_text(later_of(seg.seq, held->begin),
+                        earlier_of(seg.seq + seg.text.size(), held->end));
+}
+
 /// "Second, check the RST bit", RFC 5961 §3: only one that stands exactly at RCV.NXT resets.
 connection::verdict connection::check_reset(const segment& seg, instant now) {
     if (!seg.has(tcp_flags::rst)) return verdict::pass;
@@ -378,9 +386,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
                 ? 1U
                 : std::min<std::uint32_t>(duplicates_due_ + segments, most_duplicates_due));
         ack_now_ = true;
-        if (const auto held = received_.held_around(seg.seq)) {
-            note_duplicate_text(seg.seq, earlier_of(held->end, seg.seq + size));
-        }
+        note_held_twice(seg);
         if (owner_.may_hold() && received_.hold(seg.seq, std::move(seg.text), owner_.pool_)) {
             ++owner_.counters_.tcp_out_of_order_segments;
             if (sack_permitted_) {
@@ -393,7 +399,10 @@ connection::verdict connection::take_text(segment& seg, instant now) {
         return verdict::pass;
     }
     duplicates_due_ = 0;
-    if (received_.has_gap()) ack_now_ = true;  // fills a gap, or part of it
+    if (received_.has_gap()) {  // filled now, or part of it
+        ack_now_ = true;
+        note_held_twice(seg);
+    }
     const std::uint32_t advance = received_.append(std::move(seg.text), rcv_.nxt);
     rcv_.nxt += advance;
     progressed_ = true;

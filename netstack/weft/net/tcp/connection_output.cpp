@@ -156,7 +156,7 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
         // RFC 9293 §3.8.6.1: at least one octet, whatever the window (MUST-36).
         return emit_text(out, slot, snd_.nxt, std::max(std::min(unsent, offered), 1U), now);
     }
-    if (count == 0 || !may_send_now(count, unsent)) {
+    if (count == 0 || !may_send_now(count, unsent, full)) {
         // Nothing in flight will bring news of the window: ask for it after a timeout (SHLD-29).
         if (is_idle && retransmit_at_ == never) {
             persisting_ = true;
@@ -198,8 +198,9 @@ bool connection::poll_rescue(outgoing& out, tx_slot& slot, instant now) {
 }
 
 /// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7).
-bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent) const noexcept {
-    if (count >= mss_) return true;
+bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent,
+                              std::uint32_t full) const noexcept {
+    if (count >= full) return true;
     if (corked_ && !fin_pending_) return false;
     // Nagle's condition stands in both of the RFC's remaining cases (§3.8.6.2.1, in brackets).
     const bool is_pressing = no_delay_ || fin_pending_ || is_sending_urgent();

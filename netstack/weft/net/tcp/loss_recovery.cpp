@@ -1,6 +1,7 @@
 #include <weft/net/tcp/loss_recovery.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace weft::net::tcp {
 
@@ -31,20 +32,20 @@ rack::situation loss_recovery::situation(const context& c) const noexcept {
     return {.now = c.now,
             .smoothed_rtt = c.smoothed_rtt,
             .sacked_segments = segments_of(c.ranges.sacked_bytes(), c.mss),
-            .is_recovering = phase_ == phase::recovery || phase_ == phase::loss};
+            .is_recovering = phase_ == recovery_phase::recovery || phase_ == recovery_phase::loss};
 }
 
 void loss_recovery::on_ack(const acknowledgment& a, context& c) noexcept {
     c.counters.tcp_sack_blocks_rejected += a.sack.rejected;
     take_duplicate_report(a, c);
     if (a.cumulative != 0) {
-        duplicates_ = phase_ == phase::open ? std::uint8_t{0} : duplicates_;
+        duplicates_ = phase_ == recovery_phase::open ? std::uint8_t{0} : duplicates_;
         // Keeps the comparison with `recover` within half of the number space.
-        if (phase_ == phase::open && c.una > recover_) recover_ = c.una - 1;
+        if (phase_ == recovery_phase::open && c.una > recover_) recover_ = c.una - 1;
         if (spurious_.on_advance(a.has_echo, a.echo)) undo(c);  // RFC 3522
     }
     if (f_rto_.is_on()) take_f_rto(a, c);
-    if (phase_ != phase::open && c.una >= recover_) leave(c);
+    if (phase_ != recovery_phase::open && c.una >= recover_) leave(c);
     if (has_sack_) {
         detect_by_rack(c);
     } else {
@@ -62,7 +63,7 @@ void loss_recovery::take_duplicate_report(const acknowledgment& a, context& c) n
     }
     const bool is_of_probe = twice && probe_.is_in_flight() && twice->end == probe_.end();
     const bool is_plain = a.is_duplicate && a.delivered == 0 && !twice;
-    if (probe_.on_ack(c.una, is_of_probe, is_plain) && phase_ == phase::open) {
+    if (probe_.on_ack(c.una, is_of_probe, is_plain) && phase_ == recovery_phase::open) {
         ++c.counters.tcp_tail_probe_repairs;
         c.congestion.on_congestion(congestion_cause::loss, flight_of(c), c.mss, c.now);
         c.congestion.on_recovered(c.ranges.pipe(), c.mss, c.now);
@@ -84,16 +85,20 @@ void loss_recovery::take_f_rto(const acknowledgment& a, context& c) noexcept {
         case f_rto::verdict::none: break;
         case f_rto::verdict::send_new:
             recover_ = c.nxt;
-            c.congestion.set_window(c.ranges.pipe() + 2 * c.mss);
+            most_window_ = c.ranges.pipe() + 2 * c.mss;
+            if (c.congestion.uses_recovery_window()) c.congestion.set_window(most_window_);
             break;
         case f_rto::verdict::conventional:
-            if (was_probing) {
-                c.congestion.set_window(std::min(c.congestion.window(), 3 * c.mss));
-            } else {
-                c.congestion.set_window(std::min(c.congestion.window(), 2 * c.mss));
-            }
+            most_window_ = (was_probing ? 3U : 2U) * c.mss;
             break;
         case f_rto::verdict::spurious: undo(c); break;
+    }
+}
+
+void loss_recovery::settle_window(context& c) noexcept {
+    const std::uint32_t most = std::exchange(most_window_, 0);
+    if (most != 0 && most < c.congestion.window() && c.congestion.uses_recovery_window()) {
+        c.congestion.set_window(most);
     }
 }
 
@@ -109,14 +114,14 @@ void loss_recovery::detect_by_rack(context& c) noexcept {
     if (was_resent && c.ranges.retransmitted_bytes() < resent) {
         ++c.counters.tcp_lost_retransmissions;
     }
-    if (!(phase_ == phase::recovery || phase_ == phase::loss)) enter_recovery(c);
+    if (!(phase_ == recovery_phase::recovery || phase_ == recovery_phase::loss)) enter_recovery(c);
 }
 
 /// Without SACK: RFC 5681 §3.2, RFC 6582 §3.2.
 void loss_recovery::count_duplicates(const acknowledgment& a, context& c) noexcept {
     const bool leads = c.congestion.uses_recovery_window();
     if (a.cumulative != 0) {
-        if (phase_ != phase::recovery) {
+        if (phase_ != recovery_phase::recovery) {
             duplicates_ = 0;
             return;
         }
@@ -131,9 +136,10 @@ void loss_recovery::count_duplicates(const acknowledgment& a, context& c) noexce
     }
     if (!a.is_duplicate) return;
     if (duplicates_ < 255) ++duplicates_;
-    if (phase_ == phase::recovery) {
+    if (phase_ == recovery_phase::recovery) {
         if (leads) c.congestion.set_window(c.congestion.window() + c.mss);
-    } else if (duplicates_ == duplicate_threshold && phase_ != phase::loss && c.una > recover_) {
+    } else if (duplicates_ == duplicate_threshold && phase_ != recovery_phase::loss &&
+               c.una > recover_) {
         c.ranges.mark_first_lost(c.mss);
         enter_recovery(c);
         if (leads) c.congestion.set_window(c.congestion.threshold() + 3 * c.mss);
@@ -144,31 +150,31 @@ void loss_recovery::enter_recovery(context& c) noexcept {
     ++c.counters.tcp_fast_retransmits;
     if (has_sack_) ++c.counters.tcp_sack_recoveries;
     probe_.cancel();
-    if (phase_ != phase::reduction) {  // which has reduced already
+    if (phase_ != recovery_phase::reduction) {  // which has reduced already
         c.congestion.on_congestion(congestion_cause::loss, flight_of(c), c.mss, c.now);
         reduction_.begin(c.ranges.total_bytes(), c.congestion.threshold());
     }
     spurious_.begin(c.una);
-    phase_ = phase::recovery;
+    phase_ = recovery_phase::recovery;
     recover_ = c.nxt;
     rescued_ = false;
 }
 
 void loss_recovery::on_congestion_echo(context& c) noexcept {
-    if (phase_ != phase::open) return;
+    if (phase_ != recovery_phase::open) return;
     c.congestion.on_congestion(congestion_cause::ecn, flight_of(c), c.mss, c.now);
     reduction_.begin(c.ranges.total_bytes(), c.congestion.threshold());
-    phase_ = phase::reduction;
+    phase_ = recovery_phase::reduction;
     recover_ = c.nxt;
 }
 
 /// SND.UNA has reached the recovery point.
 void loss_recovery::leave(context& c) noexcept {
-    if (phase_ == phase::recovery || phase_ == phase::reduction) {
+    if (phase_ == recovery_phase::recovery || phase_ == recovery_phase::reduction) {
         c.congestion.on_recovered(c.ranges.pipe(), c.mss, c.now);
     }
-    if (phase_ != phase::reduction) rack_.on_recovery_end();
-    phase_ = phase::open;
+    if (phase_ != recovery_phase::reduction) rack_.on_recovery_end();
+    phase_ = recovery_phase::open;
     f_rto_.end();
     duplicates_ = 0;
     // A D-SACK may still arrive for what was sent again; the next recovery starts a new watch.
@@ -177,13 +183,13 @@ void loss_recovery::leave(context& c) noexcept {
 /// Proportional rate reduction, where the congestion control leaves the window to the recovery.
 void loss_recovery::lead_window(const acknowledgment& a, context& c) noexcept {
     if (!is_recovering() || !c.congestion.uses_recovery_window()) return;
-    if (phase_ == phase::recovery && !has_sack_) return;  // led as RFC 6582 says
+    if (phase_ == recovery_phase::recovery && !has_sack_) return;  // led as RFC 6582 says
     c.congestion.set_window(
         std::max(reduction_.on_ack(a.delivered, c.ranges.pipe(), c.mss), c.mss));
 }
 
 void loss_recovery::undo(context& c) noexcept {
-    if (phase_ == phase::loss) {
+    if (phase_ == recovery_phase::loss) {
         ++c.counters.tcp_spurious_timeouts;
     } else {
         ++c.counters.tcp_spurious_recoveries;
@@ -193,14 +199,14 @@ void loss_recovery::undo(context& c) noexcept {
     c.congestion.undo();
     spurious_.end();
     f_rto_.end();
-    phase_ = phase::open;
+    phase_ = recovery_phase::open;
     duplicates_ = 0;
     recover_ = c.una - 1;
 }
 
 void loss_recovery::on_timeout(context& c, bool is_repeated) noexcept {
-    const bool is_new = phase_ == phase::open || phase_ == phase::reduction;
-    const bool is_first = phase_ != phase::loss || !is_repeated;
+    const bool is_new = phase_ == recovery_phase::open || phase_ == recovery_phase::reduction;
+    const bool is_first = phase_ != recovery_phase::loss || !is_repeated;
     // RFC 2018 §8: what the peer holds at SND.UNA it would have acknowledged. It took it back.
     if (!c.ranges.empty() && c.ranges.front().is(sent_range::sacked)) {
         ++c.counters.tcp_sacks_reneged;
@@ -221,7 +227,7 @@ void loss_recovery::on_timeout(context& c, bool is_repeated) noexcept {
     } else {
         f_rto_.end();
     }
-    phase_ = phase::loss;
+    phase_ = recovery_phase::loss;
     recover_ = c.nxt;
     reorder_at_ = never;
     duplicates_ = 0;
@@ -252,14 +258,14 @@ bool loss_recovery::may_resend(sequence_number begin, sequence_number una) const
 }
 
 std::uint32_t loss_recovery::limited_transmit(std::uint32_t mss) const noexcept {
-    if (has_sack_ || phase_ != phase::open) return 0;
+    if (has_sack_ || phase_ != recovery_phase::open) return 0;
     return std::min<std::uint32_t>(duplicates_, 2) * mss;
 }
 
 instant loss_recovery::probe_time(const sent_ranges& ranges, std::uint32_t mss,
                                   duration smoothed_rtt, instant now) const noexcept {
-    if (!has_sack_ || phase_ != phase::open || ranges.empty() || ranges.sacked_bytes() != 0 ||
-        ranges.lost_bytes() != 0 || !probe_.may_send()) {
+    if (!has_sack_ || phase_ != recovery_phase::open || ranges.empty() ||
+        ranges.sacked_bytes() != 0 || ranges.lost_bytes() != 0 || !probe_.may_send()) {
         return never;
     }
     return now + tail_loss_probe::timeout(smoothed_rtt, ranges.total_bytes() <= mss);

@@ -21,15 +21,16 @@
 
 namespace weft::net::tcp {
 
+/// Where a sender stands.
+enum class recovery_phase : std::uint8_t {
+    open,       ///< nothing is believed lost
+    reduction,  ///< the network reported congestion (ECN): the window is being led down
+    recovery,   ///< repairing what acknowledgments showed to be lost
+    loss,       ///< after a retransmission timeout
+};
+
 class loss_recovery {
 public:
-    enum class phase : std::uint8_t {
-        open,       ///< nothing is believed lost
-        reduction,  ///< the network reported congestion (ECN): the window is being led down
-        recovery,   ///< repairing what acknowledgments showed to be lost
-        loss,       ///< after a retransmission timeout
-    };
-
     /// What it works on, as of now.
     struct context {
         sent_ranges& ranges;
@@ -62,6 +63,8 @@ public:
         if (has_sack_) rack_.on_delivered(r, is_last_copy, now);
     }
     void on_ack(const acknowledgment& a, context& c) noexcept;
+    /// After the congestion control has seen the acknowledgment too: bounds what F-RTO bounds.
+    void settle_window(context& c) noexcept;
     /// The peer echoes congestion (RFC 3168 §6.1.2): once for each window.
     void on_congestion_echo(context& c) noexcept;
     /// The retransmission timer has expired. `is_repeated`: for the same segment as the last time.
@@ -76,10 +79,10 @@ public:
     void on_rescue_sent() noexcept { rescued_ = true; }
 
     // ---- queries
-    [[nodiscard]] tcp::loss_recovery::phase phase() const noexcept { return phase_; }
+    [[nodiscard]] recovery_phase phase() const noexcept { return phase_; }
     /// The window is led by the recovery and does not grow.
     [[nodiscard]] bool is_recovering() const noexcept {
-        return phase_ == phase::recovery || phase_ == phase::reduction;
+        return phase_ == recovery_phase::recovery || phase_ == recovery_phase::reduction;
     }
     /// SND.NXT when the recovery began (RFC 6582 `recover`, RFC 6675 RecoveryPoint).
     [[nodiscard]] sequence_number recover() const noexcept { return recover_; }
@@ -93,13 +96,13 @@ public:
     [[nodiscard]] std::uint32_t limited_transmit(std::uint32_t mss) const noexcept;
     /// RFC 6675 §4 NextSeg (4): whether the last range may go out again for want of anything else.
     [[nodiscard]] bool may_rescue() const noexcept {
-        return has_sack_ && phase_ == phase::recovery && !rescued_;
+        return has_sack_ && phase_ == recovery_phase::recovery && !rescued_;
     }
     /// When a tail loss probe is due after a send or an acknowledgment now; `never`: none.
     [[nodiscard]] instant probe_time(const sent_ranges& ranges, std::uint32_t mss,
                                      duration smoothed_rtt, instant now) const noexcept;
     [[nodiscard]] bool may_probe() const noexcept {
-        return has_sack_ && phase_ == phase::open && probe_.may_send();
+        return has_sack_ && phase_ == recovery_phase::open && probe_.may_send();
     }
     /// When ranges that wait for reordering are lost.
     [[nodiscard]] instant reorder_at() const noexcept { return reorder_at_; }
@@ -124,7 +127,8 @@ private:
     sequence_number recover_;
     tail_loss_probe probe_;
     f_rto f_rto_;
-    enum phase phase_ = phase::open;
+    recovery_phase phase_ = recovery_phase::open;
+    std::uint32_t most_window_ = 0;  // for this acknowledgment; 0: no bound
     std::uint8_t duplicates_ = 0;  // without SACK
     bool has_sack_ = false;
     bool rescued_ = false;

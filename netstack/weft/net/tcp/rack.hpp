@@ -18,8 +18,8 @@ class rack {
 public:
     /// What step 4 looks at.
     struct situation {
-        instant now;
-        duration smoothed_rtt;
+        instant now = {};
+        duration smoothed_rtt = {};
         std::uint32_t sacked_segments = 0;
         bool is_recovering = false;  ///< in fast recovery, or after a timeout
     };

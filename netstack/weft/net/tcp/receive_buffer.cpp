@@ -67,7 +67,7 @@ bool receive_buffer::hold(sequence_number at, slice text, block_pool& pool) {
     return true;
 }
 
-std::optional<held_range> receive_buffer::held_around(sequence_number at) const noexcept {
+std::optional<held_range> receive_buffer::held_from(sequence_number at) const noexcept {
     if (held_ == nullptr) return std::nullopt;
     const ring_queue<piece>& held = *held_;
     std::uint32_t low = 0;
@@ -80,7 +80,7 @@ std::optional<held_range> receive_buffer::held_around(sequence_number at) const 
             high = middle;
         }
     }
-    if (low == held.size() || held[low].begin > at) return std::nullopt;
+    if (low == held.size()) return std::nullopt;
     std::uint32_t first = low;
     while (first > 0 && held[first - 1].end() == held[first].begin) --first;
     while (low + 1 < held.size() && held[low].end() == held[low + 1].begin) ++low;

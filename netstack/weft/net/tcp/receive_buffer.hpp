@@ -37,8 +37,8 @@ public:
     /// RCV.NXT advances.
     std::uint32_t append(slice text, sequence_number next);
 
-    /// The text behind a gap that `at` belongs to; nothing when it is not held.
-    [[nodiscard]] std::optional<held_range> held_around(sequence_number at) const noexcept;
+    /// The first text behind a gap that ends after `at`; nothing when there is none.
+    [[nodiscard]] std::optional<held_range> held_from(sequence_number at) const noexcept;
 
     /// Keeps text that starts behind RCV.NXT. False: not kept (too many pieces, or no memory).
     bool hold(sequence_number at, slice text, block_pool& pool);

@@ -20,9 +20,9 @@ class sack_reporter {
 public:
     /// Text from `at` on was kept behind a gap.
     void on_held(sequence_number at) noexcept;
-    /// [begin, end) had been received before; reported once.
+    /// [begin, end) had been received before; reported once. Of several the first is (RFC 2883 §4).
     void on_duplicate(sequence_number begin, sequence_number end) noexcept {
-        duplicate_ = {begin.value(), end.value()};
+        if (!has_duplicate()) duplicate_ = {begin.value(), end.value()};
     }
     /// Adds at most `most` blocks. What is not held any more is forgotten.
     void report(wire::tcp_options& into, const receive_buffer& held, std::size_t most) noexcept;

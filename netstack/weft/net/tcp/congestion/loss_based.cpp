@@ -26,6 +26,7 @@ void loss_based::on_ack(congestion_window& w, const ack_event& ack) noexcept {
         if (after_timeout_ && w.is_slow_start()) grow_in_slow_start(w, ack);
         return;
     }
+    if (ack.cumulative == 0) return;  // news of a gap is no reason to grow (RFC 5681 §3.1)
     after_timeout_ = false;
     validation_.on_ack(w, ack);
     if (validation_.is_validated(w)) is_paced_ = false;
