@@ -135,7 +135,7 @@ TEST_CASE("one acknowledgment adds eight segments in slow start, or a large fram
     c.begin(congestion_algorithm::new_reno, 9000, 900'000, instant{});
     ack_event e;
     e.mss = 9000;
-    e.delivered = e.prior_in_flight = 500'000;
+    e.delivered = e.cumulative = e.prior_in_flight = 500'000;
     e.was_window_limited = true;
     c.on_ack(e);
     CHECK(c.window() == 972'000);
