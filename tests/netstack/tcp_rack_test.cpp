@@ -109,6 +109,22 @@ TEST_CASE("a block of what was never sent is rejected and counted") {
     CHECK(s.peer.counters.tcp_sack_blocks_rejected == 2);
 }
 
+TEST_CASE("where a box strips the blocks, three duplicates are enough") {
+    sack_sender s;
+    s.begins_with(10, 10);
+    s.acks(0);
+    s.acks(0);
+    CHECK(s.sends_now().empty());
+    s.acks(0);
+    CHECK(s.sends_now() == "0R");
+    s.peer.waits(100ms);
+    s.acks(3);  // a partial acknowledgment
+    CHECK(s.sends_now() == "3R");
+    s.acks(10);
+    CHECK(s.peer.connection->sending()->recovery.phase() == weft::net::tcp::recovery_phase::open);
+    CHECK(s.peer.counters.tcp_timeouts == 0);
+}
+
 TEST_CASE("after a timeout only what the peer lacks is sent again") {
     sack_sender s;
     s.begins_with(10, 10);

@@ -46,11 +46,10 @@ void loss_recovery::on_ack(const acknowledgment& a, context& c) noexcept {
     }
     if (f_rto_.is_on()) take_f_rto(a, c);
     if (phase_ != recovery_phase::open && c.una >= recover_) leave(c);
-    if (has_sack_) {
-        detect_by_rack(c);
-    } else {
-        count_duplicates(a, c);
-    }
+    if (has_sack_) detect_by_rack(c);
+    // A box on the path may strip the blocks, or shift the numbers under them.
+    const bool says_nothing = c.ranges.sacked_bytes() == 0 && !a.sack.duplicate;
+    if (!has_sack_ || by_duplicates_ || (a.is_duplicate && says_nothing)) count_duplicates(a, c);
     lead_window(a, c);
 }
 
@@ -88,9 +87,7 @@ void loss_recovery::take_f_rto(const acknowledgment& a, context& c) noexcept {
             most_window_ = c.ranges.pipe() + 2 * c.mss;
             if (c.congestion.uses_recovery_window()) c.congestion.set_window(most_window_);
             break;
-        case f_rto::verdict::conventional:
-            most_window_ = (was_probing ? 3U : 2U) * c.mss;
-            break;
+        case f_rto::verdict::conventional: most_window_ = (was_probing ? 3U : 2U) * c.mss; break;
         case f_rto::verdict::spurious: undo(c); break;
     }
 }
@@ -117,7 +114,7 @@ void loss_recovery::detect_by_rack(context& c) noexcept {
     if (!(phase_ == recovery_phase::recovery || phase_ == recovery_phase::loss)) enter_recovery(c);
 }
 
-/// Without SACK: RFC 5681 §3.2, RFC 6582 §3.2.
+/// Without SACK, or where its blocks do not arrive: RFC 5681 §3.2, RFC 6582 §3.2.
 void loss_recovery::count_duplicates(const acknowledgment& a, context& c) noexcept {
     const bool leads = c.congestion.uses_recovery_window();
     if (a.cumulative != 0) {
@@ -142,13 +139,15 @@ void loss_recovery::count_duplicates(const acknowledgment& a, context& c) noexce
                c.una > recover_) {
         c.ranges.mark_first_lost(c.mss);
         enter_recovery(c);
+        by_duplicates_ = true;
         if (leads) c.congestion.set_window(c.congestion.threshold() + 3 * c.mss);
     }
 }
 
 void loss_recovery::enter_recovery(context& c) noexcept {
     ++c.counters.tcp_fast_retransmits;
-    if (has_sack_) ++c.counters.tcp_sack_recoveries;
+    if (c.ranges.sacked_bytes() != 0) ++c.counters.tcp_sack_recoveries;
+    by_duplicates_ = false;
     probe_.cancel();
     if (phase_ != recovery_phase::reduction) {  // which has reduced already
         c.congestion.on_congestion(congestion_cause::loss, flight_of(c), c.mss, c.now);
@@ -177,13 +176,14 @@ void loss_recovery::leave(context& c) noexcept {
     phase_ = recovery_phase::open;
     f_rto_.end();
     duplicates_ = 0;
+    by_duplicates_ = false;
     // A D-SACK may still arrive for what was sent again; the next recovery starts a new watch.
 }
 
 /// Proportional rate reduction, where the congestion control leaves the window to the recovery.
 void loss_recovery::lead_window(const acknowledgment& a, context& c) noexcept {
     if (!is_recovering() || !c.congestion.uses_recovery_window()) return;
-    if (phase_ == recovery_phase::recovery && !has_sack_) return;  // led as RFC 6582 says
+    if (phase_ == recovery_phase::recovery && by_duplicates_) return;  // led as RFC 6582 says
     c.congestion.set_window(
         std::max(reduction_.on_ack(a.delivered, c.ranges.pipe(), c.mss), c.mss));
 }
@@ -201,6 +201,7 @@ void loss_recovery::undo(context& c) noexcept {
     f_rto_.end();
     phase_ = recovery_phase::open;
     duplicates_ = 0;
+    by_duplicates_ = false;
     recover_ = c.una - 1;
 }
 
@@ -231,6 +232,7 @@ void loss_recovery::on_timeout(context& c, bool is_repeated) noexcept {
     recover_ = c.nxt;
     reorder_at_ = never;
     duplicates_ = 0;
+    by_duplicates_ = false;
 }
 
 void loss_recovery::on_reorder_timer(context& c) noexcept {

@@ -131,6 +131,7 @@ private:
     std::uint32_t most_window_ = 0;  // for this acknowledgment; 0: no bound
     std::uint8_t duplicates_ = 0;  // without SACK
     bool has_sack_ = false;
+    bool by_duplicates_ = false;  // this recovery is NewReno's
     bool rescued_ = false;
 };
 
