@@ -140,8 +140,10 @@ private:
     void send(unsigned way, sent_frame frame) {
         const auto seen = read_segment(frame.bytes);
         if (seen && seen->has(tcp_flags::rst)) resets_ = true;
-        const std::size_t one = frame.offload.segment_bytes != 0 ? frame.offload.segment_bytes + 60U
-                                                                 : frame.bytes.size();
+        const std::size_t one =
+            frame.offload.segment_bytes != 0 && seen
+                ? frame.bytes.size() - seen->text.size() + frame.offload.segment_bytes
+                : frame.bytes.size();
         if (one > path_mtu_[way]) {
             too_big(way, frame.bytes);
             return;
