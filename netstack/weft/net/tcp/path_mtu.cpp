@@ -167,7 +167,7 @@ std::uint32_t path_mtu::pick() const noexcept {
 }
 
 bool path_mtu::has_converged() const noexcept {
-    return high_ <= low_ || (!tries_high_ && high_ - low_ < worth_a_probe);
+    return high_ <= low_ || (!tries_high_ && std::uint32_t{high_} - low_ < worth_a_probe);
 }
 
 void path_mtu::go_on(duration pause, const config& c, instant now) noexcept {
