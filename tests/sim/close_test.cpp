@@ -41,6 +41,17 @@ task<> client_half_closes(two_hosts& on) {
     CHECK(pair.server.state() == state::closed);
 }
 
+task<> abort_with_unread_end(two_hosts& on) {
+    stream_pair pair;
+    co_await open_pair(on, pair);
+    CHECK((co_await write_and_shut_down(pair.client, "unread")).has_value());
+    (void)co_await pair.server.readable();
+    pair.server.abort();
+    std::string buffer(10, '\0');
+    CHECK((co_await pair.server.read_some(bytes_of(buffer))).error() ==
+          net::errc::connection_aborted);
+}
+
 task<> both_close_with_data(two_hosts& on) {
     stream_pair pair;
     co_await open_pair(on, pair);
@@ -210,6 +221,9 @@ TEST_CASE("FINs that cross behind data end in TIME-WAIT on both sides, through C
 }
 TEST_CASE("an abort resets the peer, which reads what came before it") {
     runs_and_leaves_nothing(client_aborts);
+}
+TEST_CASE("after an abort, bytes that came before the peer's FIN were not the whole stream") {
+    runs_and_leaves_nothing(abort_with_unread_end);
 }
 TEST_CASE("an abort wakes every operation that waits, at both ends") {
     runs_and_leaves_nothing(abort_wakes_both_ends);

@@ -45,9 +45,12 @@ inline std::span<std::byte> bytes_of(std::string& text) {
 struct two_hosts {
     explicit two_hosts(std::uint64_t seed = 1, const net::link_options& wire = {.delay = 10ms},
                        const host_settings& settings = {})
+        : two_hosts{seed, wire, settings, settings} {}
+    two_hosts(std::uint64_t seed, const net::link_options& wire, const host_settings& of_client,
+              const host_settings& of_server)
         : world{seed},
-          client{world.add_host("10.0.0.1/24", settings)},
-          server{world.add_host("10.0.0.2/24", settings)} {
+          client{world.add_host("10.0.0.1/24", of_client)},
+          server{world.add_host("10.0.0.2/24", of_server)} {
         world.connect(client, server, wire);
     }
 

@@ -94,6 +94,8 @@ void connection::abort(instant now) {
                   state::fin_wait_2, state::close_wait)) {
         send_reset(snd_.nxt, now);
     }
+    // Bytes before the peer's FIN are gone unread: who reads on must not take that for the end.
+    if (!received_.empty()) fin_received_ = false;
     received_.clear();
     end(event::abort_called, errc::connection_aborted, now);
 }

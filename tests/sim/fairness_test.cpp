@@ -1,0 +1,77 @@
+// Flows that share one bottleneck: how evenly, as Jain's index, and whether the line stays full.
+// The table is golden; WEFT_REWRITE_GOLDEN=1 weft_tests_sim -ts=sim.fairness writes it anew.
+
+#include "bulk.hpp"
+
+#include "golden.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+using namespace weft;
+using namespace weft::sim::test;
+
+namespace {
+
+using algorithm = net::tcp::congestion_algorithm;
+
+constexpr std::uint64_t rate = 50'000'000;
+constexpr duration round_trip = 40ms;
+constexpr duration measured = 15s;
+
+constexpr struct {
+    algorithm which;
+    const char* name;
+} algorithms[] = {
+    {algorithm::cubic, "cubic"}, {algorithm::new_reno, "new_reno"}, {algorithm::bbr, "bbr"}};
+
+std::vector<std::uint64_t> share(algorithm which, std::uint32_t flows) {
+    bulk_settings settings;
+    settings.up = {.delay = round_trip / 2,
+                   .bits_per_second = rate,
+                   .queue = {.limit_bytes = rate / 8 * 40 / 1000}};  // one round trip's worth
+    settings.down = {.delay = round_trip / 2};
+    settings.options.congestion = which;
+    settings.flows = flows;
+    settings.starts_within = 1s;
+    settings.warm_up = 5s;
+    settings.measured = measured;
+    return run_bulk(settings);
+}
+
+}  // namespace
+
+TEST_SUITE("sim.fairness") {
+TEST_CASE("1 to 32 flows over one bottleneck share it evenly and fill it") {
+    std::string table =
+        "Flows over one line of 50 Mbit/s, 40 ms, a buffer of one bandwidth-delay product, from 5 "
+        "s to 20 s:\nJain's index, all flows' goodput in % of the line, the least and the most "
+        "of an even share.\n\n";
+    table += column("", 9) + column("flows", 8) + column("Jain", 7) + column("line %", 8) +
+             column("least", 7) + column("most", 7) + "\n";
+    for (const auto& [which, name] : algorithms) {
+        for (const std::uint32_t flows : {1U, 2U, 4U, 8U, 16U, 32U}) {
+            CAPTURE(name);
+            CAPTURE(flows);
+            const std::vector<std::uint64_t> shares = share(which, flows);
+            const std::uint64_t sum =
+                std::accumulate(shares.begin(), shares.end(), std::uint64_t{});
+            const double even = static_cast<double>(sum) / flows;
+            const double jain = jain_index(shares);
+            const double line = share_of_line(sum, measured, rate);
+            table += column(name, 9) + column(flows, 8) + column(jain, 7, 3) +
+                     column(100 * line, 8, 1) +
+                     column(static_cast<double>(std::ranges::min(shares)) / even, 7, 2) +
+                     column(static_cast<double>(std::ranges::max(shares)) / even, 7, 2) + "\n";
+            CHECK(jain > 0.8);
+            CHECK(line > 0.8);
+        }
+    }
+    check_golden("tests/sim/golden/fairness.txt", table);
+}
+
+TEST_CASE("Jain's index is 1 for equal shares and 1/n for one that has all") {
+    CHECK(jain_index({5, 5, 5, 5}) == doctest::Approx(1));
+    CHECK(jain_index({8, 0, 0, 0}) == doctest::Approx(0.25));
+}
+}
