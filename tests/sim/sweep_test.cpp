@@ -77,7 +77,7 @@ std::string to_string(const cell& is) {
 constexpr double losses[] = {0, 0.001, 0.01, 0.03};
 constexpr double reorderings[] = {0.01, 0.1};
 constexpr duration round_trips[] = {10ms, 100ms};
-constexpr double buffers[] = {0.25, 1};
+constexpr double buffers[] = {0.5, 1};
 
 std::string heading() {
     std::string text =
@@ -99,7 +99,7 @@ TEST_CASE("goodput over loss, delay, buffer and reordering is as the table says"
     for (const auto& [which, name] : algorithms) {
         for (const duration round_trip : round_trips) {
             for (const double buffer : buffers) {
-                CAPTURE(name);
+                CAPTURE(std::string{name});
                 CAPTURE(buffer);
                 CAPTURE(round_trip / 1ms);
                 table += column(name, 9) + column(static_cast<double>(round_trip / 1ms), 5) +
