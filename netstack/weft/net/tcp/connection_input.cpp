@@ -20,6 +20,7 @@ constexpr duration timestamp_validity = std::chrono::hours{24 * 24};
 }  // namespace
 
 void connection::on_segment(segment& seg, instant now) {
+    if (stats_ != nullptr || !seg.text.empty()) count_received(seg);
     if (state_ == state::syn_sent) {
         on_syn_sent_segment(seg, now);
     } else {
@@ -34,7 +35,6 @@ void connection::on_initial_syn(const segment& syn, sequence_number iss, instant
     apply(event::open_passive, now);
     snd_.iss = snd_.una = snd_.nxt = iss;
     heard_at_ = now;
-    ++owner_.counters_.tcp_passive_opens;
     take_syn_options(syn, now);
     snd_.wnd = snd_.max_wnd = syn.wnd;
     snd_.wl1 = syn.seq;
@@ -47,6 +47,7 @@ void connection::on_initial_syn(const segment& syn, sequence_number iss, instant
 /// What a SYN settles for the connection's life: IRS, MSS, window scale, timestamps.
 void connection::take_syn_options(const segment& syn, instant now) {
     note_traffic_class(syn);
+    syn.has(tcp_flags::ack) ? ecn_.on_syn_ack(syn.flags) : ecn_.on_syn(syn.flags);
     rcv_.irs = syn.seq;
     rcv_.nxt = rcv_.acked = rcv_.up = syn.seq + 1;
     rcv_.edge = rcv_.nxt + std::min(receive_limit_, 65535U);  // the window of our own SYN
@@ -147,6 +148,7 @@ void connection::on_synchronized_segment(segment& seg, instant now) {
     trim(seg);
     if (check_ack(seg, now) == verdict::drop) return;  // fifth
     check_urgent(seg);                                 // sixth
+    take_marks(seg);                                   // RFC 3168 §6.1.3
     if (take_text(seg, now) == verdict::drop) return;  // seventh
     check_fin(now);                                    // eighth
 }
@@ -229,12 +231,14 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
         if (!passive_ && seg.has(tcp_flags::ack)) {
             // The SYNs crossed, and the peer repeats its own with an ACK (§3.5, figure 7): the SYN
             // was taken before, the rest of the segment is new.
+            ecn_.on_syn_ack(seg.flags);
             seg.seq += 1;
-            seg.flags &= ~tcp_flags::syn;
+            seg.flags &= ~(tcp_flags::syn | tcp_flags::ece | tcp_flags::cwr);
             heard_at_ = now;
             return verdict::pass;
         }
-        syn_due_ = true;  // our SYN,ACK was lost
+        if (!seg.has(tcp_flags::ack)) ecn_.on_syn(seg.flags);  // it may ask for less by now
+        syn_due_ = true;                                       // our SYN,ACK was lost
         mark_transmit();
         return verdict::drop;
     }
@@ -348,6 +352,19 @@ void connection::check_urgent(const segment& seg) noexcept {
     raise(wait::urgent);
 }
 
+/// Marks on text in the window, and the sender's word that it has heard of them.
+void connection::take_marks(const segment& seg) {
+    if (seg.text.empty() || !ecn_.is_receiver()) return;
+    if ((seg.traffic_class & wire::ecn::mask) == wire::ecn::ce) {
+        ++owner_.counters_.tcp_ecn_marks_received;
+        ++statistics().marks_received;
+    }
+    if (ecn_.on_text(seg.traffic_class, seg.flags) == ecn::answer::at_once) {
+        ack_now_ = true;
+        mark_transmit();
+    }
+}
+
 /// "Seventh, process the segment text." Also notes where the FIN stands, so that one that arrives
 /// ahead of missing text is not forgotten.
 connection::verdict connection::take_text(segment& seg, instant now) {
@@ -407,6 +424,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     rcv_.nxt += advance;
     progressed_ = true;
     owner_.counters_.tcp_bytes_received += advance;
+    statistics().bytes_received += advance;
     schedule_ack(now);
     raise(wait::readable);
     return verdict::pass;

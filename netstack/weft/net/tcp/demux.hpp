@@ -138,6 +138,7 @@ private:
     block_pool& pool_;
     stack_counters& counters_;
     timer_wheel timers_;
+    slab<connection_statistics> statistics_;
     slab<transmission> transmissions_;  // before the connections, which give theirs back
     slab<connection> slab_;
     connection_table table_;

@@ -32,6 +32,13 @@ enum class mtu_probing_mode : std::uint8_t {
     always,         ///< from the start, from `base_mtu_bytes` upward
 };
 
+/// Explicit congestion notification (RFC 3168, SHLD-8).
+enum class ecn_mode : std::uint8_t {
+    off,      ///< neither asked for nor agreed to
+    accept,   ///< agreed to when the peer asks
+    request,  ///< asked for, too
+};
+
 /// Of one connection; of a listener, for the connections it accepts.
 struct connection_options {
     bool no_delay = false;  ///< turns Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17)
@@ -77,6 +84,7 @@ struct config {
     std::uint8_t window_shift = shift_by_buffer;
     bool timestamps = true;                ///< RFC 7323 §3
     bool selective_acknowledgment = true;  ///< RFC 2018
+    ecn_mode ecn = ecn_mode::accept;       ///< RFC 3168
     mtu_probing_mode mtu_probing = mtu_probing_mode::on_black_hole;
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.
