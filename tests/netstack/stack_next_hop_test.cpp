@@ -148,33 +148,6 @@ TEST_CASE(
     link.ours.close(*l, link.now);
 }
 
-TEST_CASE("an acknowledgment that finds no next hop is lost, and not due for ever") {
-    stack_link link;
-    link.introduce_peer();
-    tcp::listener* l = link.ours.listen({stack_link::our_ip, 80}, {}, link.now).value();
-    link.receive_segment({tcp_header_of(4000, 80, 5000, 0, S)});
-    const auto iss = link.segment().segment->header.sequence;
-    link.receive_segment({tcp_header_of(4000, 80, 5001, iss + 1, A)});
-    tcp::connection& c = l->accept();
-    const raw_segment old{tcp_header_of(4000, 80, 5000, iss + 1, A), {}, pattern(1)};
-
-    link.wait(40s);  // nothing confirms the neighbour: the next use asks, nobody answers
-    link.receive_segment(old);
-    CHECK(link.frames().size() >= 1);
-    link.wait(4s);
-    link.receive_segment(old);
-    for (const sent_frame& f : link.frames()) CHECK_FALSE(f.segment.has_value());
-    CHECK(c.take_soft_error() == errc::host_unreachable);
-    CHECK(c.violated_invariant() == "");
-
-    link.introduce_peer();
-    link.receive_segment(old);
-    CHECK(link.segment().segment->header.acknowledgment == 5001);
-    c.abort(link.now);
-    c.release(link.now);
-    link.ours.close(*l, link.now);
-}
-
 TEST_CASE("connections with much to say take turns") {
     stack_link link;
     link.introduce_peer();
