@@ -41,9 +41,9 @@ TEST_CASE("the MSS is announced from the device's MTU, the smallest where it var
         return link.ours.connect({stack_link::peer_ip, 80}, {}, link.now).value();
     };
     weft::net::tcp::connection* first = open();
-    const auto& syn = link.segment().segment->header;
+    const std::uint32_t quoted = link.segment().segment->header.sequence;
     link.ours.tcp().on_packet_too_big(first->tuple(), 600, 1500,
-                                      weft::net::tcp::sequence_number{syn.sequence}, link.now);
+                                      weft::net::tcp::sequence_number{quoted}, link.now);
     (void)link.frames();
     weft::net::tcp::connection* second = open();
     CHECK(link.segment().segment->options.mss() == 1460);
