@@ -17,7 +17,7 @@ std::optional<std::uint16_t> announced(std::uint32_t mtu) {
     link.introduce_peer();
     weft::net::tcp::connection* c =
         link.ours.connect({stack_link::peer_ip, 80}, {}, link.now).value();
-    const auto& options = link.segment().segment->options;
+    const weft::net::wire::tcp_options options = link.segment().segment->options;
     c->abort(link.now);
     c->release(link.now);
     if (!options.has_mss()) return {};
