@@ -89,6 +89,7 @@ struct config {
     /// appendix A.3), instead of for all that is unacknowledged.
     bool short_waits_for_short = false;
     bool tail_loss_probes = true;  ///< RFC 8985 §7, where SACK is in use
+    // Not in effect yet: connections follow routers (RFC 1191), tcp::path_mtu is not asked by them.
     mtu_probing_mode mtu_probing = mtu_probing_mode::on_black_hole;
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.

@@ -17,11 +17,10 @@ struct transmission {
     loss_recovery recovery;
     delivery_rate rate;
     pacer pace;
-    instant probe_at = never;  ///< the next tail loss probe
-    instant pace_at = never;   ///< when what the pacer holds back may leave
+    instant probe_at = never;   ///< the next tail loss probe
+    instant pace_at = never;    ///< when what the pacer holds back may leave
     sequence_number short_end;  ///< of the last segment that was not full (RFC 9293 appendix A.3)
     bool probe_due = false;
-    bool is_app_limited_noted = false;
 
     [[nodiscard]] instant next_timeout() const noexcept {
         const instant a = probe_at < pace_at ? probe_at : pace_at;
