@@ -150,6 +150,7 @@ private:
     void opens(net::tcp::state target);
     void leaves_established(net::tcp::state target);
     void flush();
+    void note_timestamp();
     script_segment take(const net::tcp::outgoing& out, const net::tx_slot& slot) const;
 
     // network_layer

@@ -109,6 +109,9 @@ struct stack_counters {
     std::uint64_t tcp_challenge_acks_limited = 0;  ///< not sent, by the rate limit
     std::uint64_t tcp_backlog_overflow = 0;        ///< handshakes with no room to be accepted
     std::uint64_t tcp_syn_dropped = 0;             ///< SYNs not taken by a listener
+    std::uint64_t tcp_syn_cookies_sent = 0;        ///< SYN,ACKs without a record (RFC 4987)
+    std::uint64_t tcp_syn_cookies_received = 0;    ///< connections made of a cookie
+    std::uint64_t tcp_syn_cookies_invalid = 0;     ///< ACKs to a listener that prove no cookie
     std::uint64_t tcp_duplicate_segments = 0;      ///< text that had arrived already
     std::uint64_t tcp_out_of_order_segments = 0;   ///< text kept behind a gap
     std::uint64_t tcp_out_of_order_dropped = 0;    ///< text behind a gap not kept
@@ -219,6 +222,9 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_challenge_acks_limited", &stack_counters::tcp_challenge_acks_limited},
     {"tcp_backlog_overflow", &stack_counters::tcp_backlog_overflow},
     {"tcp_syn_dropped", &stack_counters::tcp_syn_dropped},
+    {"tcp_syn_cookies_sent", &stack_counters::tcp_syn_cookies_sent},
+    {"tcp_syn_cookies_received", &stack_counters::tcp_syn_cookies_received},
+    {"tcp_syn_cookies_invalid", &stack_counters::tcp_syn_cookies_invalid},
     {"tcp_duplicate_segments", &stack_counters::tcp_duplicate_segments},
     {"tcp_out_of_order_segments", &stack_counters::tcp_out_of_order_segments},
     {"tcp_out_of_order_dropped", &stack_counters::tcp_out_of_order_dropped},

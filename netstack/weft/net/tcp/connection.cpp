@@ -39,12 +39,8 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
     soft_errors_ = options.soft_errors;
     set_traffic_class(options.traffic_class);
     peer_mss_ = tuple.remote_address.is_v4() ? 536 : 1220;  // MUST-15
-    ts_offset_ = static_cast<std::uint32_t>(keyed_hash(owner.secret_, tuple, 2));
-    while (rcv_scale_ < 14 && (receive_limit_ >> rcv_scale_) > 0xffff) ++rcv_scale_;
-    if (settings().window_shift != config::shift_by_buffer) {
-        rcv_scale_ = std::min<std::uint8_t>(settings().window_shift, 14);
-    }
-    if (!settings().window_scaling) rcv_scale_ = 0;
+    ts_offset_ = owner.timestamp_offset(tuple);
+    rcv_scale_ = receive_scale(options, settings());
     rto_.begin(settings());
     if (options.keepalive.enabled) {
         keepalive_ = std::make_unique<keepalive_options>(options.keepalive);
@@ -55,6 +51,17 @@ connection::~connection() {
     assert(std::ranges::all_of(waiters_, [](operation* o) { return o == nullptr; }) &&
            "a connection dies while an operation waits for it");
     if (tx_ != nullptr) owner_.transmissions_.destroy(*tx_);
+}
+
+std::uint8_t connection::receive_scale(const connection_options& options,
+                                       const config& c) noexcept {
+    if (!c.window_scaling) return 0;
+    if (c.window_shift != config::shift_by_buffer) {
+        return std::min<std::uint8_t>(c.window_shift, 14);
+    }
+    std::uint8_t scale = 0;
+    while (scale < 14 && (options.receive_buffer_bytes >> scale) > 0xffff) ++scale;
+    return scale;
 }
 
 const config& connection::settings() const noexcept { return owner_.config_; }

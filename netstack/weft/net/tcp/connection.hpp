@@ -19,6 +19,7 @@
 #include <weft/net/errc.hpp>
 #include <weft/net/ip/neighbor_cache.hpp>
 #include <weft/net/observer.hpp>
+#include <weft/net/tcp/handshake.hpp>
 #include <weft/net/tcp/options.hpp>
 #include <weft/net/tcp/receive_buffer.hpp>
 #include <weft/net/tcp/retransmission_timer.hpp>
@@ -52,16 +53,6 @@ inline constexpr std::size_t wait_count = 7;
 
 /// How a SEND is meant (RFC 9293 §3.9.1.2): in order with the rest, or to be looked at soon.
 enum class urgency : std::uint8_t { normal, urgent };
-
-/// A segment to send: header and options; the text is already in the slot's payload.
-struct outgoing {
-    wire::tcp_header header;
-    wire::tcp_options options;
-    std::uint16_t segment_bytes = 0;  ///< nonzero: to be cut into segments of this size
-    bool retransmission = false;
-    std::uint8_t traffic_class = 0;  ///< of the packet: Diffserv and, in the two low bits, ECN
-    std::uint8_t hop_limit = 0;
-};
 
 struct signaled_tag;
 
@@ -117,8 +108,9 @@ public:
 
     /// SEGMENT ARRIVES, in any state but CLOSED and LISTEN, which the demultiplexer answers for.
     void on_segment(segment& seg, instant now);
-    /// Born in LISTEN, a child takes the SYN that made it (§3.10.7.2 third).
-    void on_initial_syn(const segment& syn, sequence_number iss, instant now);
+    /// A child of a listener goes on from where its handshake stands, in SYN-RECEIVED; the observer
+    /// has heard of the states before. Precondition: just made.
+    void on_handshake(const handshake& h, instant now);
     /// An ICMP error that quotes `quoted`, a sequence number of ours (§3.9.2.2). A hard one ends a
     /// connection that is not yet synchronized; others are kept as `soft_error()`.
     void on_icmp_error(errc kind, bool is_hard, sequence_number quoted, instant now);
@@ -136,6 +128,9 @@ public:
 
     // ---- queries
 
+    /// The window scale that a connection with these options offers (RFC 7323 §2.3).
+    [[nodiscard]] static std::uint8_t receive_scale(const connection_options& options,
+                                                    const config& c) noexcept;
     [[nodiscard]] connection_id id() const noexcept { return id_; }
     [[nodiscard]] const four_tuple& tuple() const noexcept { return tuple_; }
     /// The numbers of the two SYNs; the peer's is meaningless before its SYN arrived.

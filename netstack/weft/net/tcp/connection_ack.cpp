@@ -18,7 +18,7 @@ connection::verdict connection::check_ack(const segment& seg, instant now) {
             refuse_ack(seg, now);
             return verdict::drop;
         }
-        if (parent_ != nullptr && !owner_.may_establish(*this)) return verdict::drop;
+        if (parent_ != nullptr && !owner_.may_establish(*parent_)) return verdict::drop;
         snd_.wnd = std::uint32_t{seg.wnd} << snd_scale_;
         snd_.max_wnd = std::max(snd_.max_wnd, snd_.wnd);
         snd_.wl1 = seg.seq;

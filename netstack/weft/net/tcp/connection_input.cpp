@@ -27,21 +27,27 @@ void connection::on_segment(segment& seg, instant now) {
     }
 }
 
-/// §3.10.7.2 third: "Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ, and any other control or text
-/// should be queued for processing later." Deviates: text on a SYN is not kept; the peer repeats
-/// it.
-void connection::on_initial_syn(const segment& syn, sequence_number iss, instant now) {
-    apply(event::open_passive, now);
-    snd_.iss = snd_.una = snd_.nxt = iss;
+/// What §3.10.7.2 third and the SYN,ACK since have made of the child: "Set RCV.NXT to SEG.SEQ+1,
+/// IRS is set to SEG.SEQ". Its life before is not applied again, only remembered.
+void connection::on_handshake(const handshake& h, instant now) {
+    state_ = state::syn_received;
+    visited_ = mask_of(state::closed) | mask_of(state::listen) | mask_of(state::syn_received);
+    snd_.iss = snd_.una = snd_.nxt = h.iss;
     heard_at_ = now;
-    ++owner_.counters_.tcp_passive_opens;
-    take_syn_options(syn, now);
-    snd_.wnd = snd_.max_wnd = syn.wnd;
-    snd_.wl1 = syn.seq;
+    for (unsigned n = 1; n < h.sent; ++n) rto_.back_off();
+    take_syn_options(h.syn(), now);
+    snd_.wnd = snd_.max_wnd = h.wnd;
+    snd_.wl1 = h.irs;
     snd_.wl2 = snd_.una;
-    apply(event::got_syn, now);
-    syn_due_ = true;
-    mark_transmit();
+    if (h.sent == 0) {
+        syn_due_ = true;
+        mark_transmit();
+        return;
+    }
+    ++snd_.nxt;
+    in_flight_.sent(h.iss, snd_.nxt, h.first_sent_at);
+    if (h.sent > 1 || !h.is_timed) in_flight_.resent(h.iss, snd_.nxt, h.sent_at);  // Karn
+    restart_retransmission_timer(now);
 }
 
 /// What a SYN settles for the connection's life: IRS, MSS, window scale, timestamps.
@@ -445,11 +451,7 @@ void connection::schedule_ack(instant now) noexcept {
 
 /// RFC 5961 §7: limited for the stack as a whole.
 void connection::send_challenge_ack(instant now) noexcept {
-    if (!owner_.may_challenge(now)) {
-        ++owner_.counters_.tcp_challenge_acks_limited;
-        return;
-    }
-    ++owner_.counters_.tcp_challenge_acks;
+    if (!owner_.may_challenge(now)) return;
     ack_now_ = true;
     mark_transmit();
 }

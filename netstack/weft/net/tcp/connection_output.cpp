@@ -70,9 +70,7 @@ bool connection::poll_syn(outgoing& out, instant now) {
     const bool is_answer = state_ != state::syn_sent;
     // MUST-14, SHLD-5, MUST-67; RFC 7323 §2.2, §3.2: an answer offers only what was offered.
     // What we can receive: what our packets' path takes is no business of the peer's (SHLD-6).
-    out.options.set_mss(static_cast<std::uint16_t>(std::min<std::uint32_t>(
-        owner_.network_.max_segment_of_link() - static_cast<std::uint32_t>(wire::tcp_header_bytes),
-        65535)));
+    out.options.set_mss(owner_.offered_mss());
     if (is_answer ? scaling_ : settings().window_scaling) out.options.set_window_scale(rcv_scale_);
     if (!is_answer && settings().timestamps) {
         out.options.set_timestamps({timestamp_now(now), 0});
@@ -380,9 +378,7 @@ bool connection::is_window_update_due() const noexcept {
 
 /// RFC 7323 §5.4: a millisecond clock, from an origin that a stranger cannot tell.
 std::uint32_t connection::timestamp_now(instant now) const noexcept {
-    const auto ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-    return static_cast<std::uint32_t>(ms) + ts_offset_;
+    return demux::timestamp_clock(now) + ts_offset_;
 }
 
 }  // namespace weft::net::tcp

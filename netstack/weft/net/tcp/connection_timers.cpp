@@ -13,8 +13,6 @@ namespace {
 constexpr duration default_user_timeout = std::chrono::minutes{5};  // RFC 9293 §3.10.1
 constexpr duration default_syn_timeout = std::chrono::minutes{3};   // MUST-23
 constexpr unsigned r1_retransmissions = 3;                          // SHLD-10
-/// A stranger's SYN is not worth the three minutes that our own one is.
-constexpr unsigned most_syn_ack_retransmissions = 5;
 }  // namespace
 
 void connection::arm() noexcept {
@@ -93,8 +91,7 @@ instant connection::give_up_at() const noexcept {
 }
 
 bool connection::is_given_up(instant now) const noexcept {
-    if (state_ == state::syn_received && passive_ &&
-        rto_.backoffs() >= most_syn_ack_retransmissions) {
+    if (state_ == state::syn_received && passive_ && rto_.backoffs() >= syn_cache::most_repeats) {
         return true;
     }
     return now >= give_up_at();

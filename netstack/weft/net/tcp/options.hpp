@@ -32,6 +32,13 @@ enum class mtu_probing_mode : std::uint8_t {
     always,         ///< from the start, from `base_mtu_bytes` upward
 };
 
+/// When a SYN is answered with a cookie and no record is kept of it (RFC 4987 §3.6).
+enum class cookie_policy : std::uint8_t {
+    on_overflow,  ///< when there is no room for a record
+    always,       ///< never a record
+    never,        ///< what there is no room for is dropped
+};
+
 /// Of one connection; of a listener, for the connections it accepts.
 struct connection_options {
     bool no_delay = false;  ///< turns Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17)
@@ -54,8 +61,9 @@ struct connection_options {
 static_assert(std::is_trivially_destructible_v<connection_options>);
 
 struct listen_options {
-    /// Connections that wait to be accepted, and as many handshakes under way. A SYN above that is
-    /// dropped and counted.
+    /// Connections that wait to be accepted, and as many handshakes under way. SYNs above the first
+    /// limit are dropped, above the second answered as `config::syn_cookies` says; both are
+    /// counted.
     std::uint32_t backlog = 1024;
     connection_options connection = {};
 };
@@ -85,6 +93,10 @@ struct config {
     duration mtu_raise_interval = std::chrono::minutes{10};  ///< RFC 1191 §6.3, RFC 4821 §7.3
     std::uint32_t max_connections = 1U << 20;
     std::uint32_t max_orphans = 16384;
+    /// Handshakes that strangers have begun, of all listeners together (RFC 4987 §3.5); each costs
+    /// about a hundred bytes.
+    std::uint32_t max_half_open = 8192;
+    cookie_policy syn_cookies = cookie_policy::on_overflow;
     std::uint32_t challenge_acks_per_second = 1000;  ///< RFC 5961 §7
     std::uint16_t ephemeral_port_first = 32768;      ///< RFC 6056 §3.2
     std::uint16_t ephemeral_port_last = 65535;
