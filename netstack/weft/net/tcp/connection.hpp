@@ -341,7 +341,8 @@ private:
     demux& owner_;
     struct {
         sequence_number una, nxt, wl1, wl2, iss;
-        sequence_number up;  ///< the octet after our urgent data (MUST-62)
+        sequence_number up;         ///< the octet after our urgent data (MUST-62)
+        sequence_number short_end;  ///< of the last segment that was not full (appendix A.3)
         std::uint32_t wnd = 0;
         std::uint32_t max_wnd = 0;
     } snd_;

@@ -85,6 +85,7 @@ struct config {
     std::uint8_t window_shift = shift_by_buffer;
     bool timestamps = true;                ///< RFC 7323 §3
     bool selective_acknowledgment = true;  ///< RFC 2018
+    bool tail_loss_probes = true;          ///< RFC 8985 §7, where SACK is in use
     mtu_probing_mode mtu_probing = mtu_probing_mode::on_black_hole;
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.
