@@ -47,11 +47,12 @@ def arguments():
     parser.add_argument("--repeat", type=int, default=1, help="seeds for each cell; medians are shown")
     parser.add_argument("--seed", type=int, default=1, help="the first")
     parser.add_argument("--rate", type=float, default=100, help="of the line, Mbit/s")
-    parser.add_argument("--queue", type=int, default=256, help="before the line, KiB")
+    parser.add_argument("--queue", type=int, help="before the line, KiB; one round trip of the rate unless told")
     parser.add_argument("--loss", type=numbers, default=[0.1, 1, 3], help="percent, as in 0.1,1,3")
     parser.add_argument("--rtt", type=numbers, default=[10, 100], help="milliseconds")
     parser.add_argument("--reorder", type=numbers, default=[0, 2], help="percent, late by an eighth of the round trip")
     parser.add_argument("--congestion", type=names, default=["cubic", "bbr"])
+    parser.add_argument("--buffer", type=int, help="Weft's, KiB; the stack chooses unless told")
     parser.add_argument("--streams", type=names, default=list(STREAMS))
     parser.add_argument("--jobs", type=int, default=3, help="streams at the same time")
     parser.add_argument("--json", help="write all figures there")
@@ -104,7 +105,8 @@ class Cell:
         return f"{self.loss:g} % loss, {self.rtt:g} ms, {self.reorder:g} % reordered, {self.congestion}"
 
     def path(self, seed, lane, weft):
-        path = emulated.Path("--rate", self.options.rate, "--queue", self.options.queue, "--delay", self.rtt / 2,
+        round_trip_kib = max(64, round(self.options.rate * 1e6 / 8 * self.rtt / 1e3 / 1024))
+        path = emulated.Path("--rate", self.options.rate, "--queue", self.options.queue or round_trip_kib, "--delay", self.rtt / 2,
                              "--loss", self.loss, "--reorder", self.reorder, "--reorder-by", self.rtt / 8,
                              "--back-reorder", 0, "--seed", seed, weft=weft, name=str(lane))
         with contextlib.suppress(PermissionError):
@@ -113,6 +115,8 @@ class Cell:
 
     def weft(self, path, side, mode, seed):
         more = ["--mode", mode, "--congestion", self.congestion, "--stats"]
+        if self.options.buffer:
+            more += ["--buffer", self.options.buffer]
         if self.options.record:
             name = f"{mode}-{self.loss:g}-{self.rtt:g}-{self.reorder:g}-{self.congestion}-{seed}.pcapng"
             more += ["--pcap", os.path.join(self.options.record, name)]
@@ -199,7 +203,7 @@ def main():
         print(f"this kernel has no {missing}: left out")
     if options.record:
         os.makedirs(options.record, exist_ok=True)
-    print(f"{options.rate:g} Mbit/s, queue {options.queue} KiB, {options.seconds:g} s each, {options.repeat} seed(s), "
+    print(f"{options.rate:g} Mbit/s, queue {options.queue or 'of one RTT'}{' KiB' if options.queue else ''}, {options.seconds:g} s each, {options.repeat} seed(s), "
           f"{options.jobs} streams at a time, Linux {os.uname().release}; goodput in Mbit/s")
     print("  loss    rtt  reord.  control    kernel    Weft>   ratio    >Weft   ratio   late")
     rows = []

@@ -77,6 +77,10 @@ void add_network_options(CLI::App& app, network_options& options) {
             {"new_reno", congestion_algorithm::new_reno},
             {"bbr", congestion_algorithm::bbr}}))
         ->type_name("NAME");
+    app.add_option("--buffer", options.buffer_kib,
+                   "of each connection, for sending and as much for receiving; else the stack's")
+        ->type_name("KIB")
+        ->check(CLI::Range(1U, 1U << 20));
     app.add_option("--pcap", options.pcap, "record every frame to FILE, for Wireshark")
         ->type_name("FILE");
     app.add_flag("--stats", options.stats,
@@ -125,8 +129,17 @@ network::~network() {
     if (options_.stats) print_counters();
 }
 
+net::tcp::connection_options network::with_wishes(
+    net::tcp::connection_options connection) const noexcept {
+    connection.congestion = options_.congestion;
+    if (options_.buffer_kib != 0) {
+        connection.send_buffer_bytes = connection.receive_buffer_bytes = options_.buffer_kib * 1024;
+    }
+    return connection;
+}
+
 net::tcp_listener network::listen(std::uint16_t port, net::tcp::listen_options options) {
-    options.connection.congestion = options_.congestion;
+    options.connection = with_wishes(options.connection);
     weft::result<net::tcp_listener> opened = host_->listen(port, options);
     if (!opened) {
         throw cannot_start{"cannot listen on port " + std::to_string(port) + ": " +

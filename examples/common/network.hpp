@@ -1,6 +1,7 @@
 #pragma once
 // A host of Weft's own stack on a TAP, as the programs here take it from their command lines:
-// `--tap`, `--address`, `--gateway`, `--congestion`, `--pcap`, `--stats`, `--ladder`, `--log`.
+// `--tap`, `--address`, `--gateway`, `--congestion`, `--buffer`, `--pcap`, `--stats`,
+// `--ladder`, `--log`.
 //
 // The other end of the TAP is the kernel's; it needs an address and has to be up (`ip addr add`,
 // `ip link set up`). Used by echo_server, echo_client, http_server and http_get.
@@ -29,6 +30,7 @@ struct network_options {
     std::string pcap;
     std::string log;
     weft::net::tcp::congestion_algorithm congestion = {};
+    std::uint32_t buffer_kib = 0;
     std::uint32_t ladders = 0;
     bool stats = false;
     bool plain = false;
@@ -48,13 +50,13 @@ public:
 
     [[nodiscard]] weft::net::host& host() noexcept { return *host_; }
 
-    /// Listens, on any of our addresses; connections get the congestion control asked for. Throws
-    /// cannot_start when the port is taken.
+    /// Listens, on any of our addresses; connections get the congestion control and the buffers
+    /// asked for. Throws cannot_start when the port is taken.
     weft::net::tcp_listener listen(std::uint16_t port, weft::net::tcp::listen_options options = {});
 
-    /// host().connect() with the congestion control asked for.
+    /// host().connect() with the congestion control and the buffers asked for.
     [[nodiscard]] auto connect(const weft::net::endpoint& remote) {
-        return host_->connect(remote, {.congestion = options_.congestion});
+        return host_->connect(remote, with_wishes({}));
     }
 
     /// Closes what is open, in order, and aborts what is left after five seconds. No stream may be
@@ -67,6 +69,9 @@ public:
     weft::task<void> print_counters_on_signal();
 
 private:
+    [[nodiscard]] weft::net::tcp::connection_options with_wishes(
+        weft::net::tcp::connection_options connection) const noexcept;
+
     network_options options_;
     std::unique_ptr<weft::net::tap_device> tap_;
     std::unique_ptr<weft::net::pcap_writer> pcap_;
