@@ -94,6 +94,13 @@ def abort(sock):
     sock.close()
 
 
+def hurry(program):
+    """The wire is there at all times, and the kernel's TCP waits for no processor; so is Weft's not to."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, program.process.pid, -10)
+    return program
+
+
 class Cell:
     """One path with one congestion control."""
 
@@ -109,8 +116,7 @@ class Cell:
         path = emulated.Path("--rate", self.options.rate, "--queue", self.options.queue or round_trip_kib, "--delay", self.rtt / 2,
                              "--loss", self.loss, "--reorder", self.reorder, "--reorder-by", self.rtt / 8,
                              "--back-reorder", 0, "--seed", seed, weft=weft, name=str(lane))
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, path.emulator.process.pid, -10)  # the wire is there at all times
+        hurry(path.emulator)
         return path
 
     def weft(self, path, side, mode, seed):
@@ -120,7 +126,7 @@ class Cell:
         if self.options.record:
             name = f"{mode}-{self.loss:g}-{self.rtt:g}-{self.reorder:g}-{self.congestion}-{seed}.pcapng"
             more += ["--pcap", os.path.join(self.options.record, name)]
-        return path.program(side, "echo_server", *more, ready="listening on")
+        return hurry(path.program(side, "echo_server", *more, ready="listening on"))
 
     def run(self, stream, seed, lane):
         """Bits a second by the receiver and by the sender, as far as known, and what explains them."""

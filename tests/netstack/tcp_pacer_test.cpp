@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace weft;
 using namespace weft::net::tcp;
 using namespace std::chrono_literals;
@@ -49,6 +51,37 @@ TEST_CASE("a timer that fires late is caught up with, so that the rate holds") {
     }
     CHECK(bytes >= 9'990'000);
     CHECK(bytes <= 10'015'000);
+}
+
+TEST_CASE("a loop that is late by many milliseconds keeps the rate, frame by frame held back") {
+    pacer p;
+    p.set_rate(1'000'000);  // a frame each millisecond
+    const instant begin = instant{} + 1s;
+    instant now = begin;
+    int frames = 0;
+    int longest_burst = 0;
+    while (now < begin + 1s) {
+        int burst = 0;
+        for (; p.may_send(now); ++burst) p.on_sent(1000, now);
+        frames += burst;
+        longest_burst = std::max(longest_burst, burst);
+        now = p.next() + 8ms;
+    }
+    CHECK(frames >= 990);
+    CHECK(frames <= 1010);
+    CHECK(longest_burst <= 9);
+}
+
+TEST_CASE("lateness beyond 20 ms is lost, and what comes after it is paced") {
+    pacer p;
+    p.set_rate(1'000'000);
+    p.on_sent(1000, instant{} + 1s);
+    while (p.may_send(instant{} + 1s)) p.on_sent(1000, instant{} + 1s);
+    const instant now = p.next() + 1s;
+    int burst = 0;
+    for (; p.may_send(now); ++burst) p.on_sent(1000, now);
+    CHECK(burst == 21);
+    CHECK(p.next() == now + 1ms);
 }
 
 TEST_CASE("silence saves up a millisecond and no more") {

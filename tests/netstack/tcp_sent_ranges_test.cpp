@@ -109,6 +109,30 @@ TEST_CASE("a million small sends stay bounded: neighbours alike are merged") {
     CHECK(ranges <= sent_ranges::merge_above + 1);
 }
 
+TEST_CASE(
+    "merged neighbours give no round-trip sample, and count as sent early or late, as is safer") {
+    sent_ranges r;
+    const std::uint32_t last = sent_ranges::merge_above + 100;
+    for (std::uint32_t i = 0; i < last; ++i) r.sent(n(i), n(i + 1), at(i));
+    const auto whole = r.acknowledge(n(10));  // the first ones stand for themselves
+    CHECK(whole.sample_from == at(9));
+
+    const sent_range merged = r[r.count() - 1];
+    REQUIRE(merged.is(sent_range::merged));
+    CHECK(merged.sent_at == at(static_cast<int>(last - 1)));  // nothing is lost too early
+    std::vector<sent_range> arrived;
+    const auto visit = [&arrived](const sent_range& part) { arrived.push_back(part); };
+    r.sack(n(last - 2), n(last), visit);
+    REQUIRE(arrived.size() == 1);
+    CHECK(arrived[0].sent_at == arrived[0].first_sent_at);  // nor is anything for its sake
+    r.acknowledge(merged.begin);
+    CHECK_FALSE(r.acknowledge(merged.begin + 1).sample_from.has_value());
+
+    r.mark_all_lost();
+    r.resent(r.front().begin, r.front().end, at(9000));
+    CHECK_FALSE(r.front().is(sent_range::merged));  // its time is its own again
+}
+
 TEST_CASE("any order of events agrees with a model that keeps every octet") {
     for (std::uint32_t seed = 1; seed <= 20; ++seed) {
         CAPTURE(seed);

@@ -111,7 +111,8 @@ void connection::note_delivered(const sent_range& r, const segment& seg, deliver
                                 instant now) noexcept {
     if (!r.is(sent_range::retransmitted)) {
         tally.originals_arrived = true;
-        if (!tally.newest_original || *tally.newest_original < r.sent_at) {
+        const bool is_timed = !r.is(sent_range::merged);
+        if (is_timed && (!tally.newest_original || *tally.newest_original < r.sent_at)) {
             tally.newest_original = r.sent_at;
         }
     }

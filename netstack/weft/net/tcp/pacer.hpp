@@ -2,10 +2,12 @@
 // Spreads a window over the round trip: when the next frame may leave at a given rate.
 //
 // Every frame pushes the next departure back by the time that it takes at the rate. A departure
-// that comes late (the timer ticks every 64 us, the loop was busy) is caught up with, but never by
-// more than `max_credit`: an idle connection saves up no burst. A large frame is one departure, so
-// `quantum()` says how large a frame should be: 1 ms of the rate, between one segment and 64 KiB.
-// Called by the connection at each send; the rate comes from the congestion control. No clock.
+// that the pacer held back and that comes late (the timer ticks every 64 us; the loop was busy, the
+// process without a processor) is caught up with, up to `max_lateness`, or else the rate would
+// depend on how busy the machine is. An idle connection saves up no burst, but `max_credit`. A
+// large frame is one departure, so `quantum()` says how large a frame should be: 1 ms of the rate,
+// between one segment and 64 KiB. Called by the connection at each send; the rate comes from the
+// congestion control. No clock.
 
 #include <weft/base/instant.hpp>
 
@@ -17,6 +19,7 @@ namespace weft::net::tcp {
 class pacer {
 public:
     static constexpr duration max_credit = std::chrono::milliseconds{1};
+    static constexpr duration max_lateness = std::chrono::milliseconds{20};
     static constexpr std::uint32_t max_quantum_bytes = 65536;
 
     /// Bytes a second; 0: not paced. Counts from the next frame on.
@@ -24,7 +27,12 @@ public:
     [[nodiscard]] std::uint64_t rate() const noexcept { return rate_; }
     [[nodiscard]] bool is_paced() const noexcept { return rate_ != 0; }
 
-    [[nodiscard]] bool may_send(instant now) const noexcept { return !is_paced() || now >= next_; }
+    /// Whether a frame that is ready may leave. If not, ask again at `next()`.
+    [[nodiscard]] bool may_send(instant now) noexcept {
+        if (!is_paced() || now >= next_) return true;
+        is_held_ = true;
+        return false;
+    }
     /// When the next frame may leave; in the past when it may leave at once.
     [[nodiscard]] instant next() const noexcept { return is_paced() ? next_ : instant{}; }
 
@@ -45,7 +53,8 @@ public:
         const std::uint64_t ns = bytes * std::uint64_t{1'000'000'000} / rate_;
         const duration takes{
             static_cast<duration::rep>(std::min(ns, static_cast<std::uint64_t>(max_gap.count())))};
-        next_ = std::max(next_, now - max_credit) + takes;
+        next_ = std::max(next_, now - (is_held_ ? max_lateness : max_credit)) + takes;
+        if (next_ > now) is_held_ = false;
     }
 
 private:
@@ -54,6 +63,7 @@ private:
 
     std::uint64_t rate_ = 0;
     instant next_;
+    bool is_held_ = false;  // since it was asked too early, until it has caught up
 };
 
 }  // namespace weft::net::tcp

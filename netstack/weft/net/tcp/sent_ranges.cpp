@@ -150,11 +150,12 @@ void sent_ranges::join_sacked(std::uint32_t i) noexcept {
 
 void sent_ranges::merge_back() noexcept {
     const std::uint32_t last = ranges_.size() - 1;
-    if (ranges_[last - 1].flags != ranges_[last].flags) return;
     sent_range& into = ranges_[last - 1];
+    constexpr unsigned merged = sent_range::merged;
+    if ((into.flags & ~merged) != (ranges_[last].flags & ~merged)) return;
+    into.flags = static_cast<std::uint8_t>(into.flags | merged);
     into.end = ranges_[last].end;
-    into.sent_at = ranges_[last].sent_at;  // the newest: a sample is never too long
-    into.delivery = ranges_[last].delivery;
+    into.sent_at = ranges_[last].sent_at;  // nothing of it is believed lost too early
     ranges_.pop_back();
 }
 

@@ -23,30 +23,41 @@ struct sent_range {
         retransmitted = 2,  ///< sent more than once: no round-trip sample (Karn)
         probe = 4,          ///< sent against a closed window
         sacked = 8,         ///< the peer holds it behind a gap (RFC 2018)
+        merged = 16,  ///< of several sends: `first_sent_at` of the first, `sent_at` of the last
     };
 
     sequence_number begin;
     sequence_number end;
     instant sent_at;
     instant first_sent_at;
-    delivery_snapshot delivery;  ///< as of `sent_at`
+    delivery_snapshot delivery;  ///< as of `sent_at`; of a merged range, as of its first send
     std::uint8_t flags = 0;
 
     [[nodiscard]] std::uint32_t size() const noexcept { return end - begin; }
     [[nodiscard]] bool is(flag f) const noexcept { return (flags & f) != 0; }
     [[nodiscard]] bool is_outstanding() const noexcept { return (flags & (lost | sacked)) == 0; }
+    /// [from, to) of it, as something that arrived: of a merged range it is the front that does,
+    /// while what is missing may have left as late as `sent_at`.
+    [[nodiscard]] sent_range arrived(sequence_number from, sequence_number to) const noexcept {
+        sent_range part = *this;
+        part.begin = from;
+        part.end = to;
+        if (is(merged)) part.sent_at = first_sent_at;
+        return part;
+    }
 };
 
 class sent_ranges {
 public:
-    /// Above this many, neighbours alike in flags are merged.
-    static constexpr std::uint32_t merge_above = 512;
+    /// Above this many, neighbours alike in flags are merged. Their times blur then, so it is more
+    /// than a long path's frames.
+    static constexpr std::uint32_t merge_above = 2048;
 
     /// What an acknowledgment removed.
     struct acknowledged {
         std::uint32_t bytes = 0;
         std::uint32_t delivered = 0;         ///< of these, not known to have arrived before
-        std::optional<instant> sample_from;  ///< of the newest range that was sent only once
+        std::optional<instant> sample_from;  ///< of the newest range that was sent only once, alone
         bool any_retransmitted = false;
         instant resent_at;  ///< when the last of those was sent again
     };
@@ -142,8 +153,7 @@ sent_ranges::acknowledged sent_ranges::acknowledge(sequence_number up_to, Visit&
     acknowledged done;
     while (!ranges_.empty() && ranges_.front().begin < up_to) {
         sent_range& r = ranges_.front();
-        sent_range part = r;
-        part.end = earlier_of(r.end, up_to);
+        const sent_range part = r.arrived(r.begin, earlier_of(r.end, up_to));
         done.bytes += part.size();
         subtract(r, part.size());
         total_bytes_ -= part.size();
@@ -152,10 +162,10 @@ sent_ranges::acknowledged sent_ranges::acknowledge(sequence_number up_to, Visit&
             if (r.is(sent_range::retransmitted)) {
                 done.any_retransmitted = true;
                 if (done.resent_at < r.sent_at) done.resent_at = r.sent_at;
-            } else {
+            } else if (!r.is(sent_range::merged)) {
                 done.sample_from = r.sent_at;
             }
-            delivered(static_cast<const sent_range&>(part));
+            delivered(part);
         }
         if (r.end > up_to) {
             r.begin = up_to;
@@ -178,7 +188,7 @@ std::uint32_t sent_ranges::sack(sequence_number begin, sequence_number end, Visi
         if (ranges_[i].end > end) split(i, end);
         sent_range& r = ranges_[i];
         bytes += r.size();
-        delivered(static_cast<const sent_range&>(r));
+        delivered(r.arrived(r.begin, r.end));
         set_flags(r, (r.flags & ~unsigned{sent_range::lost}) | sent_range::sacked);
     }
     if (bytes != 0) join_sacked(index_of(begin));
