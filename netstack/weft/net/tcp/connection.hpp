@@ -29,6 +29,7 @@
 #include <weft/net/tcp/sent_ranges.hpp>
 #include <weft/net/tcp/state.hpp>
 #include <weft/net/tcp/transmission.hpp>
+#include <weft/net/tcp/window_tuning.hpp>
 
 #include <array>
 #include <memory>
@@ -131,6 +132,9 @@ public:
     /// The window scale that a connection with these options offers (RFC 7323 §2.3).
     [[nodiscard]] static std::uint8_t receive_scale(const connection_options& options,
                                                     const config& c) noexcept;
+    /// Bytes of its receive buffer to begin with.
+    [[nodiscard]] static std::uint32_t initial_receive_limit(const connection_options& options,
+                                                             const config& c) noexcept;
     [[nodiscard]] connection_id id() const noexcept { return id_; }
     [[nodiscard]] const four_tuple& tuple() const noexcept { return tuple_; }
     /// The numbers of the two SYNs; the peer's is meaningless before its SYN arrived.
@@ -153,6 +157,9 @@ public:
     /// wait, or would fail.
     [[nodiscard]] bool can_write() const noexcept;
     [[nodiscard]] std::uint32_t write_room() const noexcept;
+    /// What the buffers may hold at present, in bytes.
+    [[nodiscard]] std::uint32_t send_limit() const noexcept;
+    [[nodiscard]] std::uint32_t receive_limit() const noexcept { return receive_limit_; }
     /// Unread bytes up to the end of the peer's urgent data (MUST-33); 0: none is urgent.
     [[nodiscard]] std::uint32_t urgent_bytes() const noexcept;
     /// The peer's urgent pointer has moved since the last take_urgent_news() (MUST-32), and what it
@@ -260,6 +267,8 @@ private:
     void take_syn_options(const segment& syn, instant now);
     void update_mss(instant now) noexcept;
     void note_timestamp(const segment& seg, instant now) noexcept;
+    void note_text_for_tuning(const segment& seg, instant now) noexcept;
+    void on_read(std::uint32_t count, instant now);
     void note_traffic_class(const segment& seg) noexcept;
     void take_acknowledgment(const segment& seg, instant now);
     sent_ranges::acknowledged advance_una(const segment& seg, delivery_tally& tally, instant now);
@@ -395,6 +404,8 @@ private:
     congestion_algorithm algorithm_ : 2;
     bool progressed_ : 1 = false;
     bool soft_errors_ : 1 = true;
+    bool tunes_sending_ : 1;    ///< the buffer's limit follows the path
+    bool tunes_receiving_ : 1;  ///< the same
     std::uint32_t ts_recent_ = 0;
     std::uint32_t ts_offset_ = 0;
     instant ts_recent_at_;
@@ -417,9 +428,10 @@ private:
     std::uint32_t receive_limit_;
     std::uint32_t user_timeout_ms_;
     std::uint8_t keepalive_probes_sent_ = 0;
-    std::uint8_t traffic_class_ = 0;   ///< without ECN's bits
-    std::uint8_t received_class_ = 0;  ///< without ECN's bits
-    std::uint8_t hop_limit_ = 0;       ///< 0: the stack's
+    std::uint8_t traffic_class_ = 0;          ///< without ECN's bits
+    std::uint8_t received_class_ = 0;         ///< without ECN's bits
+    std::uint8_t hop_limit_ = 0;              ///< 0: the stack's
+    std::unique_ptr<receive_tuning> tuning_;  ///< once the user has read a good deal
     std::unique_ptr<keepalive_options> keepalive_;
     listener* parent_ = nullptr;
     std::array<operation*, wait_count> waiters_{};

@@ -47,17 +47,15 @@ result<std::uint32_t> connection::write(std::span<const std::byte> bytes, instan
     return taken;
 }
 
-std::uint32_t connection::read(std::span<std::byte> into, instant) {
+std::uint32_t connection::read(std::span<std::byte> into, instant now) {
     const std::uint32_t count = received_.read(into);
-    note_urgent_read();
-    if (count != 0 && is_window_update_due()) mark_transmit();
+    on_read(count, now);
     return count;
 }
 
-void connection::consume(std::uint32_t count, instant) {
+void connection::consume(std::uint32_t count, instant now) {
     received_.consume(count);
-    note_urgent_read();
-    if (is_window_update_due()) mark_transmit();
+    on_read(count, now);
 }
 
 void connection::note_urgent_read() noexcept {

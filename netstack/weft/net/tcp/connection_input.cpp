@@ -412,6 +412,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
         ack_now_ = true;
         note_held_twice(seg);
     }
+    note_text_for_tuning(seg, now);
     const std::uint32_t advance = received_.append(std::move(seg.text), rcv_.nxt);
     rcv_.nxt += advance;
     progressed_ = true;

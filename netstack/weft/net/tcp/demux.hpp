@@ -140,6 +140,10 @@ private:
     [[nodiscard]] bool is_short_of_memory() const noexcept {
         return pool_.bytes_out() > pool_.limit_bytes() / 8 * 7;
     }
+    /// What buffers that grow with their path must know.
+    [[nodiscard]] memory_use memory() const noexcept {
+        return memory_use_of(pool_.bytes_out(), pool_.limit_bytes());
+    }
     /// Text behind a gap is a loan that the peer may never make good: it gets half the memory, so
     /// that text in order, which frees what waits behind it, still gets in.
     [[nodiscard]] bool may_hold() const noexcept {
@@ -176,7 +180,7 @@ private:
     /// What we announce with a SYN (RFC 9293 §3.7.1, MUST-67).
     [[nodiscard]] std::uint16_t offered_mss() const noexcept;
     /// The window of a SYN, which is never scaled (RFC 7323 §2.2).
-    [[nodiscard]] static std::uint16_t syn_window(const connection_options& options) noexcept;
+    [[nodiscard]] std::uint16_t syn_window(const connection_options& options) const noexcept;
 
     network_layer& network_;
     config config_;

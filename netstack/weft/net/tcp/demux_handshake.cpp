@@ -141,9 +141,9 @@ std::uint16_t demux::offered_mss() const noexcept {
         65535));
 }
 
-std::uint16_t demux::syn_window(const connection_options& options) noexcept {
+std::uint16_t demux::syn_window(const connection_options& options) const noexcept {
     return static_cast<std::uint16_t>(
-        std::clamp<std::uint32_t>(options.receive_buffer_bytes, 2048, 65535));
+        std::min(connection::initial_receive_limit(options, config_), 65535U));
 }
 
 void demux::announce(const handshake& h, state from, event e, instant now) noexcept {

@@ -88,7 +88,7 @@ void syn_cache::poll_syn_ack(half_open& h, outgoing& out, instant now) {
     out.header.sequence = h.iss.value();
     out.header.acknowledgment = (h.irs + 1).value();
     out.header.flags = tcp_flags::syn | tcp_flags::ack;
-    out.header.window = demux::syn_window(h.parent->options().connection);
+    out.header.window = owner_.syn_window(h.parent->options().connection);
     out.options = owner_.syn_ack_options(h, now);
     const reply r = owner_.reply_for(h, h.iss, out.header.flags);
     out.traffic_class = r.traffic_class;
@@ -175,7 +175,7 @@ syn_cache::verdict syn_cache::check_timestamps(const half_open& h, const segment
 }
 
 syn_cache::verdict syn_cache::check_sequence(half_open& h, const segment& seg, instant now) {
-    const std::uint32_t wnd = demux::syn_window(h.parent->options().connection);
+    const std::uint32_t wnd = owner_.syn_window(h.parent->options().connection);
     const sequence_number next = h.irs + 1;
     const std::uint32_t len = seg.len();
     const auto in_window = [&](sequence_number s) { return s - next < wnd; };
@@ -232,7 +232,7 @@ void syn_cache::send_ack(const half_open& h, instant now) {
     reply r = owner_.reply_for(h, h.iss + (h.sent == 0 ? 0U : 1U), tcp_flags::ack);
     r.acknowledgment = (h.irs + 1).value();
     const unsigned shift = h.has_scale ? connection::receive_scale(wish, owner_.config_) : 0U;
-    r.window = static_cast<std::uint16_t>(demux::syn_window(wish) >> shift);
+    r.window = static_cast<std::uint16_t>(owner_.syn_window(wish) >> shift);
     if (h.has_timestamps) {
         r.options.set_timestamps(
             {demux::timestamp_clock(now) + owner_.timestamp_offset(h.tuple()), h.ts_recent});
