@@ -261,7 +261,8 @@ void stack::emit_tcp_frame(const tcp::four_tuple& tuple, const tcp::outgoing& ou
         static_cast<std::uint16_t>(wire::ipv4_header_bytes + tcp_bytes + slot.payload_bytes);
     ip.traffic_class = out.traffic_class;
     ip.ttl = out.hop_limit;
-    ip.dont_fragment = true;
+    ip.dont_fragment = !out.may_fragment;
+    if (out.may_fragment) ip.identification = ++identification_;  // RFC 6864 §4
     wire::emit_ipv4(ip, slot.headers.data() + ip_at);
 
     const std::span<std::byte> header{tcp_header, tcp_bytes};

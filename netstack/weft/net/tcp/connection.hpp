@@ -296,6 +296,16 @@ private:
     bool poll_tail_probe(outgoing& out, tx_slot& slot, instant now);
     bool poll_rescue(outgoing& out, tx_slot& slot, instant now);
     void attach_transmission(instant now);
+    // the size of packets (connection_path.cpp)
+    enum class mtu_probe : std::uint8_t { none, sent, awaits_room };
+    void begin_path(instant now) noexcept;
+    void adopt_path(instant now) noexcept;
+    mtu_probe poll_mtu_probe(outgoing& out, tx_slot& slot, instant now);
+    void take_path_news(bool has_advanced, instant now) noexcept;
+    void take_mtu_probe_loss(instant now) noexcept;
+    void on_path_timeout(instant now) noexcept;
+    [[nodiscard]] std::uint32_t header_bytes() const noexcept;
+    [[nodiscard]] duration mtu_probe_pause() const noexcept;
     [[nodiscard]] loss_recovery::context recovery_context(instant now) noexcept;
     [[nodiscard]] std::uint32_t initial_window() const noexcept;
     [[nodiscard]] std::uint32_t congestion_room() const noexcept;

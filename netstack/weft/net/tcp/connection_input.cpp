@@ -215,6 +215,7 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
         is_acceptable = seg.seq == rcv_.nxt;
         if (is_acceptable && !seg.text.empty()) {
             seg.text.reset();
+            seg.text_refused = true;
             seg.flags &= ~tcp_flags::fin;
             ack_now_ = true;
             mark_transmit();
@@ -473,24 +474,6 @@ void connection::on_icmp_error(errc kind, bool is_hard, sequence_number quoted, 
     } else {
         note_soft_error(kind);
     }
-}
-
-void connection::on_packet_too_big(std::uint32_t mtu_bytes, std::uint32_t, sequence_number quoted,
-                                   instant now) {
-    if (quoted < snd_.una || quoted >= snd_.nxt) {
-        ++owner_.counters_.icmp_error_unmatched;
-        return;
-    }
-    ++owner_.counters_.icmp_error_delivered;
-    // An old router does not say: 576 is what every path should take (RFC 1191 §5).
-    const std::uint32_t mtu = mtu_bytes == 0 ? 576U : mtu_bytes;
-    const std::uint32_t headers = 40U + (timestamps_ ? 12U : 0U);
-    const std::uint32_t fits = mtu > headers ? mtu - headers : 0;
-    if (fits >= mss_) return;
-    mss_ = static_cast<std::uint16_t>(std::max<std::uint32_t>(fits, smallest_mss));
-    owner_.network_.learn_path_mtu(tuple_.remote_address, mss_ + headers, now);
-    in_flight_.mark_all_lost();
-    mark_transmit();
 }
 
 void connection::on_unreachable(errc kind, instant now) {

@@ -45,11 +45,14 @@ bool connection::poll_text(outgoing& out, tx_slot& slot, instant now) {
     // After a timeout that is in question new text tells more (RFC 5682).
     if (tx_->recovery.prefers_new() && poll_new(out, slot, now)) return true;
     if (in_flight_.lost_bytes() != 0 && poll_lost(out, slot, now)) return true;
+    const mtu_probe probe = poll_mtu_probe(out, slot, now);
+    if (probe != mtu_probe::none) return probe == mtu_probe::sent;
     return poll_new(out, slot, now) || poll_rescue(out, slot, now);
 }
 
 void connection::attach_transmission(instant now) {
     tx_ = &owner_.transmissions_.create();
+    begin_path(now);
     tx_->congestion.begin(algorithm_, mss_, initial_window(), now);
     tx_->recovery.begin(snd_.una, sack_permitted_);
     if (rto_.has_sample()) tx_->recovery.on_rtt(rto_.smoothed(), now);
@@ -211,7 +214,9 @@ bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent,
     if (corked_ && !fin_pending_ && !is_urgent) return false;
     // Nagle's condition stands in both of the RFC's remaining cases (§3.8.6.2.1, in brackets).
     const bool is_pressing = no_delay_ || fin_pending_ || is_urgent;
-    if (snd_.short_end > snd_.una && !is_pressing) return false;
+    // An octet that probed a closed window is no small segment of ours to wait for.
+    const bool has_outstanding = snd_.short_end > snd_.una && !in_flight_.is_one_probe();
+    if (has_outstanding && !is_pressing) return false;
     return count == unsent || count >= snd_.max_wnd / 2;
 }
 
@@ -253,6 +258,9 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
     }
     const std::uint32_t full = full_text_bytes();
     if (count > full) out.segment_bytes = static_cast<std::uint16_t>(full);
+    const std::uint32_t largest = std::min(count, full);
+    tx_->path.on_sent(from + largest, largest + header_bytes());
+    out.may_fragment = tx_->path.may_fragment();
     tx_->pace.on_sent(count, now);
     sent_at_ = now;
     emit(out, flags, from, now);

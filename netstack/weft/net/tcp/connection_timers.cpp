@@ -42,6 +42,7 @@ void connection::on_transmission_timer(instant now) {
     if (tx_->recovery.reorder_at() <= now) {
         loss_recovery::context c = recovery_context(now);
         tx_->recovery.on_reorder_timer(c);
+        take_mtu_probe_loss(now);
         mark_transmit();
     }
     if (tx_->probe_at <= now) {
@@ -121,6 +122,7 @@ void connection::on_retransmission_timeout(instant now) {
     } else {
         ++owner_.counters_.tcp_timeouts;
         if (tx_ == nullptr) attach_transmission(now);
+        on_path_timeout(now);
         loss_recovery::context c = recovery_context(now);
         tx_->recovery.on_timeout(c, rto_.backoffs() != 0);
         tx_->probe_at = never;

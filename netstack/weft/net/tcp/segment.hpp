@@ -33,6 +33,7 @@ struct segment {
     std::uint8_t traffic_class = 0;  ///< of the packet: Diffserv and, in the two low bits, ECN
     wire::tcp_options options;
     slice text;
+    bool text_refused = false;        ///< it had text, which a closed window kept out
     std::uint32_t segment_bytes = 0;  ///< payload bytes of each segment a device put together; or 0
 
     [[nodiscard]] bool has(tcp_flags f) const noexcept { return flags.has(f); }
@@ -64,6 +65,7 @@ struct outgoing {
     wire::tcp_options options;
     std::uint16_t segment_bytes = 0;  ///< nonzero: to be cut into segments of this size
     bool retransmission = false;
+    bool may_fragment = false;  ///< routers may cut it: the path takes less than we send
     std::uint8_t traffic_class = 0;  ///< of the packet: Diffserv and, in the two low bits, ECN
     std::uint8_t hop_limit = 0;
 };
