@@ -95,7 +95,8 @@ public:
     void set_no_delay(bool on, instant now);
     /// While on, text that fills no segment waits for more of it, at most a retransmission timeout.
     void set_cork(bool on, instant now);
-    /// Limits of what is queued in each direction. A window that was offered stays.
+    /// Limits of what is queued in each direction; 0: as the path needs, from what it is at
+    /// present. A window that was offered stays.
     void set_buffers(std::uint32_t send_bytes, std::uint32_t receive_bytes, instant now);
     void set_keepalive(const keepalive_options& options, instant now);
     void set_user_timeout(duration timeout) noexcept;

@@ -142,8 +142,13 @@ void connection::set_cork(bool on, instant) {
 }
 
 void connection::set_buffers(std::uint32_t send_bytes, std::uint32_t receive_bytes, instant) {
-    send_limit_ = std::max(send_bytes, smallest_buffer);
-    receive_limit_ = std::max(receive_bytes, smallest_buffer);
+    tunes_sending_ = send_bytes == 0;
+    tunes_receiving_ = receive_bytes == 0;
+    if (!tunes_sending_) send_limit_ = std::max(send_bytes, smallest_buffer);
+    if (!tunes_receiving_) {
+        receive_limit_ = std::max(receive_bytes, smallest_buffer);
+        tuning_.reset();
+    }
     if (is_window_update_due()) mark_transmit();
 }
 
