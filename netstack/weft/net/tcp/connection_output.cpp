@@ -139,7 +139,12 @@ bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
 bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
     const std::uint32_t unsent = unsent_bytes();  // 0 once the FIN was sent
     // With nothing new to send the window limits only repairs, and grows with them.
-    if (unsent == 0) window_limited_ = in_flight_.lost_bytes() != 0;
+    if (unsent == 0) {
+        window_limited_ = in_flight_.lost_bytes() != 0;
+        if (!window_limited_ && congestion_room() >= mss_) {
+            tx_->rate.on_app_limited(in_flight_.pipe());
+        }
+    }
     if (fin_sent_) return false;
     const bool is_idle = snd_.nxt == snd_.una;
     if (unsent == 0) {

@@ -161,7 +161,7 @@ void loss_recovery::enter_recovery(context& c) noexcept {
         c.congestion.on_congestion(congestion_cause::loss, flight_of(c), c.mss, c.now);
         reduction_.begin(c.ranges.total_bytes(), c.congestion.threshold());
     }
-    spurious_.begin(c.una);
+    spurious_.begin(c.una, c.ranges.front().is(sent_range::retransmitted));
     phase_ = recovery_phase::recovery;
     recover_ = c.nxt;
     rescued_ = false;
@@ -222,7 +222,7 @@ void loss_recovery::on_timeout(context& c, bool is_repeated) noexcept {
         c.ranges.forget_sacks();
     }
     c.congestion.on_timeout(flight_of(c), c.mss, is_first, c.now);
-    if (is_new || is_first) spurious_.begin(c.una);
+    if (is_new || is_first) spurious_.begin(c.una, false);
     probe_.cancel();
     if (has_sack_) {
         rack::situation s = situation(c);

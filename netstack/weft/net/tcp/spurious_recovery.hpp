@@ -14,11 +14,13 @@ namespace weft::net::tcp {
 
 class spurious_recovery {
 public:
-    /// A recovery or a timeout begins at SND.UNA.
-    void begin(sequence_number una) noexcept {
+    /// A recovery or a timeout begins at SND.UNA. `was_resent`: what is there was sent again before
+    /// it began, so that an old timestamp may be that retransmission's and is no witness.
+    void begin(sequence_number una, bool was_resent) noexcept {
         *this = {};
         marker_ = una;
         watching_ = true;
+        eifel_decided_ = was_resent;
     }
     void end() noexcept { watching_ = false; }
 
