@@ -32,7 +32,7 @@ struct sender {
     }
     void send(std::uint32_t bytes) { nxt += bytes; }
     void ack(std::uint32_t bytes, duration after = {}, bool limited = true, bool recovering = false,
-             std::uint32_t lost = 0) {
+             std::uint32_t lost = 0, duration rtt = 100ms) {
         now += after;
         una += bytes;
         ack_event e;
@@ -44,7 +44,7 @@ struct sender {
         e.in_flight = nxt - una;
         e.was_window_limited = limited;
         e.is_recovering = recovering;
-        e.rtt = e.smoothed_rtt = e.min_rtt = 100ms;
+        e.rtt = e.smoothed_rtt = e.min_rtt = rtt;
         e.una = sequence_number{una};
         e.nxt = sequence_number{nxt};
         c.on_ack(e);
@@ -59,6 +59,15 @@ struct sender {
         c.set_window(c.threshold());
     }
 };
+
+/// Whose first slow start is long over.
+sender after_slow_start(congestion_algorithm a, std::uint32_t window) {
+    sender s{a, window};
+    s.congestion(window);
+    s.c.on_recovered(window, mss, s.now);
+    s.c.set_window(window);
+    return s;
+}
 
 }  // namespace
 
@@ -150,9 +159,45 @@ TEST_CASE("congestion halves, by a mark as by a loss (RFC 3168 section 6.1.2); C
         reno.c.on_congestion(cause, 20 * mss, mss, instant{});
         CHECK(reno.c.threshold() == 10 * mss);
         CHECK(reno.c.window() == 20 * mss);  // the recovery leads it down
-        sender cubic{congestion_algorithm::cubic, 20 * mss};
+        sender cubic = after_slow_start(congestion_algorithm::cubic, 20 * mss);
         cubic.c.on_congestion(cause, 20 * mss, mss, instant{});
         CHECK(cubic.c.threshold() == 14 * mss);
+    }
+}
+
+TEST_CASE("CUBIC halves what slow start has doubled, and takes 0.7 of it in HyStart++'s slow one") {
+    sender s{congestion_algorithm::cubic, 20 * mss};
+    s.c.on_congestion(congestion_cause::loss, 20 * mss, mss, s.now);
+    CHECK(s.c.threshold() == 10 * mss);
+
+    // Three rounds into conservative slow start: the window grew by a quarter in the last one.
+    sender slow{congestion_algorithm::cubic, 20 * mss};
+    std::uint32_t end = slow.nxt = slow.c.window();
+    for (const duration rtt : {100ms, 100ms, 150ms, 150ms, 150ms}) {
+        const std::uint32_t each = (end - slow.una) / 20;
+        for (int i = 0; i < 19; ++i) slow.ack(each, 0ms, true, false, 0, rtt);
+        slow.send(slow.c.window() + each);  // the next round's
+        slow.ack(end - slow.una, 0ms, true, false, 0, rtt);
+        end = slow.nxt;
+    }
+    REQUIRE(slow.c.as_loss_based()->first_slow_start().current() == hystart::phase::conservative);
+    const std::uint32_t window = slow.c.window();
+    slow.c.on_congestion(congestion_cause::loss, window, mss, slow.now);
+    CHECK(slow.c.threshold() == window / 10 * 7 + window % 10 * 7 / 10);
+}
+
+TEST_CASE(
+    "when one recovery follows the other, CUBIC takes the window and NewReno what is in flight") {
+    for (const congestion_algorithm a :
+         {congestion_algorithm::cubic, congestion_algorithm::new_reno}) {
+        sender s = after_slow_start(a, 100 * mss);
+        s.congestion(100 * mss);
+        s.send(100 * mss);
+        s.ack(90 * mss, 50ms, true, true);
+        s.c.on_recovered(95 * mss, mss, s.now);
+        const std::uint32_t window = s.c.window();
+        s.c.on_congestion(congestion_cause::loss, 10 * mss, mss, s.now);
+        CHECK(s.c.threshold() == (a == congestion_algorithm::cubic ? window / 10 * 7 : 5 * mss));
     }
 }
 
@@ -344,9 +389,7 @@ TEST_CASE(
 
 TEST_CASE("a loss at the tail of a burst: NewReno takes FlightSize, CUBIC what the path carried") {
     const auto after = [](congestion_algorithm a) {
-        sender s{a, 40 * mss};
-        s.c.on_timeout(40 * mss, mss, true, s.now);
-        s.c.undo();
+        sender s = after_slow_start(a, 40 * mss);
         for (int i = 0; i < 3; ++i) s.round(40 * mss, false);
         s.congestion(3 * mss);
         return s.c.threshold();

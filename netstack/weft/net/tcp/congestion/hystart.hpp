@@ -23,6 +23,10 @@ public:
     static constexpr std::uint32_t growth_divisor = 4;
     static constexpr std::uint8_t conservative_rounds = 5;
 
+    /// The window may have doubled in the last round trip, the one that a loss of now is from.
+    [[nodiscard]] bool may_have_doubled() const noexcept {
+        return phase_ == phase::standard || (phase_ == phase::conservative && rounds_ < 2);
+    }
     [[nodiscard]] phase current() const noexcept { return phase_; }
 
     /// Tells the phase that the window's growth by this acknowledgment belongs to; once it is

@@ -21,6 +21,7 @@ void loss_based::on_ack(congestion_window& w, const ack_event& ack) noexcept {
         smoothed_us_ =
             static_cast<std::uint32_t>(std::clamp<std::int64_t>(us.count(), 1, 60'000'000));
     }
+    was_limited_ = ack.was_window_limited;
     if (ack.is_recovering) {
         lost_bytes_ += ack.lost;
         if (after_timeout_ && w.is_slow_start()) grow_in_slow_start(w, ack);
@@ -60,11 +61,18 @@ void loss_based::grow_in_slow_start(congestion_window& w, const ack_event& ack) 
 
 /// FlightSize (RFC 5681 §3.1), at most the window. Where less was in flight than before, at the
 /// tail of a burst, pipeACK tells what the path has carried: in the non-validated phase for both
-/// (RFC 7661 §4.4.1), for CUBIC always, which need not take FlightSize (RFC 9438 §4.6).
+/// (RFC 7661 §4.4.1), for CUBIC always. CUBIC need not take FlightSize while the window is what
+/// limits it (RFC 9438 §4.6): when one recovery follows the other, little is left of it.
 std::uint32_t loss_based::used(const congestion_window& w, std::uint32_t flight) const noexcept {
+    if (is_cubic() && was_limited_) return w.bytes;
     std::uint32_t bytes = flight;
-    if (is_cubic() || !validation_.is_validated(w)) bytes = std::max(bytes, validation_.pipe_ack());
+    if (is_cubic() || !is_validated(w)) bytes = std::max(bytes, validation_.pipe_ack());
     return std::min(bytes, w.bytes);
+}
+
+/// In slow start pipeACK is half of the window or less, however well the window is used.
+bool loss_based::is_validated(const congestion_window& w) const noexcept {
+    return was_limited_ || validation_.is_validated(w);
 }
 
 void loss_based::save(const congestion_window& w) noexcept {
@@ -75,13 +83,17 @@ void loss_based::save(const congestion_window& w) noexcept {
 
 void loss_based::on_congestion(congestion_window& w, std::uint32_t flight) noexcept {
     save(w);
+    const bool may_be_twice_too_much = hystart_.may_have_doubled();
     hystart_.stop();
     after_timeout_ = false;
     is_paced_ = false;
     lost_bytes_ = 0;
-    was_not_validated_ = !validation_.is_validated(w);
+    was_not_validated_ = !is_validated(w);
     const std::uint32_t bytes = used(w, flight);
     w.threshold = std::visit([&](auto& g) { return g.on_congestion(w, bytes); }, growth_);
+    // Deviates: RFC 9438 §4.6 has one beta for all. But slow start doubles the window in the round
+    // trip before the loss is heard of: 0.7 of it would overflow the queue again, in recovery.
+    if (may_be_twice_too_much) w.threshold = std::max(reno::share_of(bytes), 2 * w.mss);
 }
 
 void loss_based::on_recovered(congestion_window& w, std::uint32_t in_flight) noexcept {

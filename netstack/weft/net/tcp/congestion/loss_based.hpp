@@ -44,6 +44,7 @@ public:
 private:
     void grow_in_slow_start(congestion_window& w, const ack_event& ack) noexcept;
     void save(const congestion_window& w) noexcept;
+    [[nodiscard]] bool is_validated(const congestion_window& w) const noexcept;
     /// What the decrease starts from.
     [[nodiscard]] std::uint32_t used(const congestion_window& w,
                                      std::uint32_t flight) const noexcept;
@@ -57,6 +58,7 @@ private:
     std::uint32_t lost_bytes_ = 0;   // in this recovery
     std::uint32_t smoothed_us_ = 0;  // the round-trip time, for pacing after silence
     hystart::phase saved_phase_ = hystart::phase::standard;
+    bool was_limited_ = false;  // by the window, as of the last acknowledgment
     bool after_timeout_ = false;
     bool was_not_validated_ = false;  // when this recovery began
     bool keeps_window_ = false;
