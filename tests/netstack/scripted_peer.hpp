@@ -36,6 +36,7 @@ struct script_segment {
     std::optional<std::uint16_t> window;  ///< as on the wire; when sending, the script's by default
     net::wire::tcp_options options;
     std::uint16_t urgent = 0;
+    std::uint8_t traffic_class = 0;  ///< of the packet
     std::uint32_t segment_bytes = 0;
     bool retransmission = false;
     bool plain = false;  ///< when sending: no timestamps are added
@@ -54,6 +55,8 @@ struct script_segment {
         std::initializer_list<std::pair<std::uint32_t, std::uint32_t>> blocks) const;
     script_segment with_urgent(std::uint16_t pointer) const;
     script_segment with(tcp_flags more) const;
+    /// In a packet with that ECN codepoint.
+    script_segment marked(std::uint8_t codepoint) const;
     /// As a device hands over what it put together of segments of `bytes` each.
     script_segment made_of(std::uint32_t bytes) const;
 
@@ -120,6 +123,8 @@ public:
     [[nodiscard]] duration elapsed() const { return now - start_; }
 
     // our side
+    /// From CLOSED: our SYN is due.
+    void opens_actively();
     std::uint32_t writes(std::string_view text);
     std::uint32_t writes_urgent(std::string_view text);
     std::string reads(std::size_t most = std::size_t{1} << 24);

@@ -86,6 +86,11 @@ script_segment script_segment::with(tcp_flags more) const {
     s.flags |= more;
     return s;
 }
+script_segment script_segment::marked(std::uint8_t codepoint) const {
+    script_segment s{*this};
+    s.traffic_class = codepoint;
+    return s;
+}
 script_segment script_segment::made_of(std::uint32_t bytes) const {
     script_segment s{*this};
     s.segment_bytes = bytes;
@@ -102,7 +107,8 @@ std::ostream& operator<<(std::ostream& out, const script_segment& s) {
     if (!s.flags && s.text.empty()) return out << "nothing";
     const std::pair<tcp_flags, const char*> names[] = {
         {tcp_flags::syn, "SYN "}, {tcp_flags::fin, "FIN "}, {tcp_flags::rst, "RST "},
-        {tcp_flags::psh, "PSH "}, {tcp_flags::urg, "URG "}, {tcp_flags::ack, "ACK "}};
+        {tcp_flags::psh, "PSH "}, {tcp_flags::urg, "URG "}, {tcp_flags::ack, "ACK "},
+        {tcp_flags::ece, "ECE "}, {tcp_flags::cwr, "CWR "}};
     for (const auto& [flag, name] : names) {
         if (s.has(flag)) out << name;
     }
@@ -176,9 +182,7 @@ void scripted_peer::opens(net::tcp::state target) {
         sends(handshake);
         require(sees() == syn_ack(options.iss, options.irs + 1), "no SYN,ACK");
     } else {
-        connection =
-            demux.connect(tuple().local(), tuple().remote(), options.connection, now).value();
-        held_ = true;
+        opens_actively();
         require(sees() == syn(options.iss), "no SYN");
         if (target == state::syn_sent) return;
         if (options.handshake_rtt != duration::zero()) waits(options.handshake_rtt);
@@ -197,6 +201,11 @@ void scripted_peer::opens(net::tcp::state target) {
     }
     leaves_established(target);
     require(state() == target, "the script did not reach the state");
+}
+
+void scripted_peer::opens_actively() {
+    connection = demux.connect(tuple().local(), tuple().remote(), options.connection, now).value();
+    held_ = true;
 }
 
 void scripted_peer::leaves_established(net::tcp::state target) {
@@ -236,6 +245,7 @@ void scripted_peer::sends(const script_segment& s) {
     seg.flags = s.flags;
     seg.wnd = s.window.value_or(options.peer_window);
     seg.up = s.urgent;
+    seg.traffic_class = s.traffic_class;
     seg.options = s.options;
     seg.segment_bytes = s.segment_bytes;
     if (s.has(tcp_flags::syn)) {
@@ -295,6 +305,7 @@ script_segment scripted_peer::take(const outgoing& out, const net::tx_slot& slot
     script_segment s = make(out.header.sequence, out.header.acknowledgment, out.header.flags);
     s.window = out.header.window;
     s.urgent = out.header.urgent_pointer;
+    s.traffic_class = out.traffic_class;
     s.options = out.options;
     s.segment_bytes = out.segment_bytes;
     s.retransmission = out.retransmission;

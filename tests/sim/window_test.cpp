@@ -74,7 +74,7 @@ void runs_and_leaves_nothing(two_hosts& on, task<> body) {
 
 TEST_SUITE("sim.window") {
 TEST_CASE(
-    "a reader that takes little and seldom gets everything, without silly windows [SHLD-27]") {
+    "a reader that takes little and seldom gets everything, without silly windows [MUST-39]") {
     two_hosts on;
     runs_and_leaves_nothing(on, slow_reader(on, pattern(200'000), 3ms, 500));
     // 200,000 bytes in segments of about 1448: dribbles would be thousands more.

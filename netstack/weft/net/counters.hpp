@@ -71,6 +71,8 @@ struct stack_counters {
     std::uint64_t icmp_errors_limited = 0;   ///< errors not sent, by the rate limit
 
     // TCP: totals
+    // Segments are counted as on the wire: a frame that a device cuts, or has put together, is
+    // many.
     std::uint64_t tcp_segments_received = 0;         ///< including bad ones
     std::uint64_t tcp_segments_sent = 0;             ///< including retransmissions and resets
     std::uint64_t tcp_bytes_received = 0;            ///< of text, in order, delivered once
@@ -79,6 +81,7 @@ struct stack_counters {
     std::uint64_t tcp_passive_opens = 0;             ///< LISTEN → SYN-RECEIVED
     std::uint64_t tcp_attempt_fails = 0;             ///< handshakes that ended in CLOSED or LISTEN
     std::uint64_t tcp_established_resets = 0;        ///< ESTABLISHED or CLOSE-WAIT → CLOSED
+    std::uint64_t tcp_current_established = 0;       ///< a gauge: in ESTABLISHED or CLOSE-WAIT now
     std::uint64_t tcp_resets_sent = 0;               ///< segments with RST
     std::uint64_t tcp_resets_received = 0;           ///< acceptable ones
     std::uint64_t tcp_retransmitted_segments = 0;    ///< segments with text or a flag sent again
@@ -93,6 +96,8 @@ struct stack_counters {
     std::uint64_t tcp_duplicate_sacks_received = 0;  ///< D-SACK blocks (RFC 2883)
     std::uint64_t tcp_sack_blocks_rejected = 0;      ///< of what was never sent
     std::uint64_t tcp_sacks_reneged = 0;             ///< peers that took back what they held
+    std::uint64_t tcp_ecn_marks_received = 0;        ///< segments with text marked CE (RFC 3168)
+    std::uint64_t tcp_ecn_reductions = 0;            ///< windows reduced because the peer echoed
     std::uint64_t tcp_zero_window_probes = 0;        ///< persist timer expiries
     std::uint64_t tcp_keepalives_sent = 0;           ///< keep-alive probes
     std::uint64_t tcp_path_mtu_reduced = 0;          ///< by a router's word, or for a black hole
@@ -200,6 +205,7 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_passive_opens", &stack_counters::tcp_passive_opens},
     {"tcp_attempt_fails", &stack_counters::tcp_attempt_fails},
     {"tcp_established_resets", &stack_counters::tcp_established_resets},
+    {"tcp_current_established", &stack_counters::tcp_current_established},
     {"tcp_resets_sent", &stack_counters::tcp_resets_sent},
     {"tcp_resets_received", &stack_counters::tcp_resets_received},
     {"tcp_retransmitted_segments", &stack_counters::tcp_retransmitted_segments},
@@ -214,6 +220,8 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_duplicate_sacks_received", &stack_counters::tcp_duplicate_sacks_received},
     {"tcp_sack_blocks_rejected", &stack_counters::tcp_sack_blocks_rejected},
     {"tcp_sacks_reneged", &stack_counters::tcp_sacks_reneged},
+    {"tcp_ecn_marks_received", &stack_counters::tcp_ecn_marks_received},
+    {"tcp_ecn_reductions", &stack_counters::tcp_ecn_reductions},
     {"tcp_zero_window_probes", &stack_counters::tcp_zero_window_probes},
     {"tcp_keepalives_sent", &stack_counters::tcp_keepalives_sent},
     {"tcp_path_mtu_reduced", &stack_counters::tcp_path_mtu_reduced},

@@ -29,6 +29,13 @@ struct tx_offload {
     bool is_ipv6 = false;
 };
 
+/// How many TCP segments a frame with that much text is; `segment_bytes` 0: it is not cut.
+[[nodiscard]] constexpr std::uint32_t segments_of(std::uint32_t text_bytes,
+                                                  std::uint32_t segment_bytes) noexcept {
+    if (segment_bytes == 0 || text_bytes <= segment_bytes) return 1;
+    return (text_bytes + segment_bytes - 1) / segment_bytes;
+}
+
 /// What a device can do, and how large its frames are.
 struct device_capabilities {
     enum class link_type : std::uint8_t { ethernet, raw_ip };

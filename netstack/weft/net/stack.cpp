@@ -184,6 +184,7 @@ void stack::on_tcp(const wire::ipv4_header& header, slice payload, const rx_offl
     const tcp::four_tuple tuple{header.destination, header.source, tcp.destination_port,
                                 tcp.source_port};
     payload.remove_prefix(tcp.data_offset_bytes);
+    counters_.tcp_segments_received += segments_of(payload.size(), offload.segment_bytes) - 1;
     if (tcp_.watcher != nullptr) {
         tcp_.watcher->on_segment({segment_event::direction::received, tuple.local(), tuple.remote(),
                                   tcp, parsed->options, payload.size(), false, now});

@@ -21,6 +21,7 @@
 #include <weft/net/ip/route_table.hpp>
 #include <weft/net/observer.hpp>
 #include <weft/net/tcp/demux.hpp>
+#include <weft/net/tcp/mib.hpp>
 #include <weft/net/wire/arp.hpp>
 
 #include <optional>
@@ -68,6 +69,8 @@ public:
     // ---- queries
     [[nodiscard]] instant next_timeout() const noexcept;
     [[nodiscard]] const stack_counters& counters() const noexcept { return counters_; }
+    /// The counters by the names of RFC 4022.
+    [[nodiscard]] tcp::mib mib() const noexcept { return tcp::mib::of(counters_, options_.tcp); }
     [[nodiscard]] const stack_options& options() const noexcept { return options_; }
     [[nodiscard]] tcp::demux& tcp() noexcept { return tcp_; }
     [[nodiscard]] block_pool& pool() noexcept { return pool_; }

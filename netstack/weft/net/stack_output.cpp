@@ -215,6 +215,9 @@ bool stack::poll_syn_ack(tx_slot& slot, instant now) {
 bool stack::poll_connection(tx_slot& slot, instant now) {
     while (tcp::connection* c = tcp_.transmitting()) {
         const auto hop = routes_.lookup(c->tuple().remote_address);
+        // No answer to several retransmissions: the next hop may be gone (MUST-20).
+        if (c->take_doubt() && hop && is_ethernet())
+            neighbors_.on_reachability_doubted(hop->address);
         ip::neighbor_answer neighbor{ip::resolution::resolved, {}};
         if (hop && is_ethernet()) neighbor = neighbors_.lookup(hop->address, now);
         if (!hop || neighbor.status == ip::resolution::failed) {
@@ -279,7 +282,7 @@ void stack::emit_tcp_frame(const tcp::four_tuple& tuple, const tcp::outgoing& ou
         wire::fill_tcp_checksum(tuple.local_address, tuple.remote_address, header, sum.sum(),
                                 slot.payload_bytes);
     }
-    ++counters_.tcp_segments_sent;
+    counters_.tcp_segments_sent += segments_of(slot.payload_bytes, out.segment_bytes);
     watch_sent(tuple, {out.header, out.options}, slot.payload_bytes, out.retransmission, now);
 }
 

@@ -63,6 +63,10 @@ void tcp_stream::set_keepalive(const tcp::keepalive_options& options) {
     host_->settle_later();
 }
 
+tcp::connection_info tcp_stream::info() const {
+    return connection_ == nullptr ? tcp::connection_info{} : connection_->info(host_->now());
+}
+
 void tcp_stream::set_traffic_class(std::uint8_t value) noexcept {
     if (connection_ != nullptr) connection_->set_traffic_class(value);
 }

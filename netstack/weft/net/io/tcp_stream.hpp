@@ -18,6 +18,7 @@
 #include <weft/base/result.hpp>
 #include <weft/net/address.hpp>
 #include <weft/net/io/stream_operations.hpp>
+#include <weft/net/tcp/connection_info.hpp>
 #include <weft/net/tcp/options.hpp>
 #include <weft/net/tcp/state.hpp>
 
@@ -179,6 +180,8 @@ public:
     /// acknowledged for three retransmissions (RFC 9293 §3.9.1.8). Reading it clears it.
     [[nodiscard]] std::error_code take_soft_error() noexcept;
 
+    /// The connection in numbers; all of them zero when nothing is held.
+    [[nodiscard]] tcp::connection_info info() const;
     /// The protocol's side of it, for statistics.
     [[nodiscard]] const tcp::connection* connection() const noexcept { return connection_; }
 

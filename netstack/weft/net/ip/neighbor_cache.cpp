@@ -192,6 +192,13 @@ void neighbor_cache::on_reachability_confirmed(const ip_address& address, instan
     }
 }
 
+void neighbor_cache::on_reachability_doubted(const ip_address& address) noexcept {
+    entry* const found = find(address);
+    if (found != nullptr && found->state == neighbor_state::reachable) {
+        found->state = neighbor_state::stale;
+    }
+}
+
 std::optional<solicitation> neighbor_cache::poll_request(instant now) {
     if (due_.empty()) {
         return std::nullopt;

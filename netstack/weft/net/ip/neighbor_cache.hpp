@@ -96,6 +96,10 @@ public:
     /// A transport made progress with this neighbour (RFC 4861 §7.3.1): saves a probe.
     void on_reachability_confirmed(const ip_address& address, instant now);
 
+    /// A transport makes none: what is known is no longer relied on, and asked for with the next
+    /// use (RFC 1122 §3.3.1.4).
+    void on_reachability_doubted(const ip_address& address) noexcept;
+
     /// The next question due; its retry timer starts now.
     [[nodiscard]] std::optional<solicitation> poll_request(instant now);
     [[nodiscard]] bool has_request() const noexcept { return !due_.empty(); }

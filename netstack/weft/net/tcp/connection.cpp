@@ -18,6 +18,22 @@ std::uint32_t to_ms(duration d) noexcept {
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, 0xffff'ffff));
 }
 
+bool is_current(tcp::state s) noexcept {
+    return is_one_of(s, state::established, state::close_wait);
+}
+
+/// What RFC 4022 counts of connections, in its words: direct transitions.
+void count_transition(stack_counters& counters, tcp::state from, tcp::state to) noexcept {
+    if (to == state::syn_sent) ++counters.tcp_active_opens;
+    if (from == state::listen && to == state::syn_received) ++counters.tcp_passive_opens;
+    if (to == state::closed) {
+        if (is_one_of(from, state::syn_sent, state::syn_received)) ++counters.tcp_attempt_fails;
+        if (is_current(from)) ++counters.tcp_established_resets;
+    }
+    if (is_current(to) && !is_current(from)) ++counters.tcp_current_established;
+    if (is_current(from) && !is_current(to)) --counters.tcp_current_established;
+}
+
 }  // namespace
 
 connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
@@ -53,6 +69,7 @@ connection::~connection() {
     assert(std::ranges::all_of(waiters_, [](operation* o) { return o == nullptr; }) &&
            "a connection dies while an operation waits for it");
     if (tx_ != nullptr) owner_.transmissions_.destroy(*tx_);
+    if (stats_ != nullptr) owner_.statistics_.destroy(*stats_);
 }
 
 std::uint8_t connection::receive_scale(const connection_options& options,
@@ -86,6 +103,7 @@ void connection::apply(event e, instant now) {
     if (!to) return;
     const tcp::state from = std::exchange(state_, *to);
     visited_ = static_cast<state_mask>(visited_ | mask_of(state_));
+    count_transition(owner_.counters_, from, state_);
     if (owner_.watcher != nullptr) {
         owner_.watcher->on_transition({id_, local(), remote(), from, e, state_, now});
     }
@@ -109,11 +127,6 @@ void connection::mark_transmit() noexcept {
 }
 
 void connection::end(event e, errc why, instant now) {
-    if (is_one_of(state_, state::syn_sent, state::syn_received)) {
-        ++owner_.counters_.tcp_attempt_fails;
-    } else if (e == event::got_reset && is_one_of(state_, state::established, state::close_wait)) {
-        ++owner_.counters_.tcp_established_resets;
-    }
     error_ = static_cast<std::uint8_t>(why);
     end_orderly(e, now);
 }
@@ -121,6 +134,7 @@ void connection::end(event e, errc why, instant now) {
 void connection::end_orderly(event e, instant now) {
     apply(e, now);
     assert(state_ == state::closed);
+    if (stats_ != nullptr) stats_->note(sender_activity::idle, now);
     drop_everything();
     raise_all();
     owner_.forget(*this);

@@ -20,6 +20,8 @@
 #include <weft/net/ip/neighbor_cache.hpp>
 #include <weft/net/observer.hpp>
 #include <weft/net/tcp/handshake.hpp>
+#include <weft/net/tcp/connection_statistics.hpp>
+#include <weft/net/tcp/ecn.hpp>
 #include <weft/net/tcp/options.hpp>
 #include <weft/net/tcp/receive_buffer.hpp>
 #include <weft/net/tcp/retransmission_timer.hpp>
@@ -39,6 +41,7 @@ namespace weft::net::tcp {
 
 class demux;
 class listener;
+struct connection_info;
 
 /// What a waiter can wait for; one slot each.
 enum class wait : std::uint8_t {
@@ -219,6 +222,16 @@ public:
     /// empty text when all is well, which it is after every call, whatever the peer and the user
     /// do. For tests: a walk through all that is in flight (invariants.cpp).
     [[nodiscard]] std::string_view violated_invariant() const noexcept;
+    /// R1 was reached since the last call (RFC 9293 §3.8.3, MUST-20): IP should look whether the
+    /// next hop is still there.
+    [[nodiscard]] bool take_doubt() noexcept {
+        const bool is_doubtful = doubtful_;
+        doubtful_ = false;
+        return is_doubtful;
+    }
+
+    /// All of it in numbers (connection_info.hpp); totals and times are kept until the end.
+    [[nodiscard]] connection_info info(instant now) const;
 
     // ---- the host's side
 
@@ -271,6 +284,7 @@ private:
     void note_text_for_tuning(const segment& seg, instant now) noexcept;
     void on_read(std::uint32_t count, instant now);
     void note_traffic_class(const segment& seg) noexcept;
+    void take_marks(const segment& seg);
     void take_acknowledgment(const segment& seg, instant now);
     sent_ranges::acknowledged advance_una(const segment& seg, delivery_tally& tally, instant now);
     void note_delivered(const sent_range& r, const segment& seg, delivery_tally& tally,
@@ -307,6 +321,17 @@ private:
     void on_path_timeout(instant now) noexcept;
     [[nodiscard]] std::uint32_t header_bytes() const noexcept;
     [[nodiscard]] duration mtu_probe_pause() const noexcept;
+    /// Which reduction of the window it is in: another one has another mark.
+    struct recovery_mark {
+        recovery_phase phase;
+        sequence_number recover;
+        friend bool operator==(const recovery_mark&, const recovery_mark&) noexcept = default;
+    };
+    static recovery_mark mark_of(const loss_recovery& r) noexcept {
+        return {r.phase(), r.recover()};
+    }
+    void note_reduction(const recovery_mark& before) noexcept;
+    void note_rate(const rate_sample& sample) noexcept;
     [[nodiscard]] loss_recovery::context recovery_context(instant now) noexcept;
     [[nodiscard]] std::uint32_t initial_window() const noexcept;
     [[nodiscard]] std::uint32_t congestion_room() const noexcept;
@@ -342,6 +367,15 @@ private:
     /// A RST without an ACK: what answers a segment whose ACK is not acceptable.
     void refuse_ack(const segment& seg, instant now);
     void note_soft_error(errc what) noexcept;
+
+    // statistics (connection_info.cpp)
+    connection_statistics& statistics();
+    void count_received(const segment& seg);
+    void count_text_sent(const outgoing& out, std::uint32_t bytes);
+    void note_activity(instant now);
+    [[nodiscard]] sender_activity activity() const noexcept;
+    void tell_sending(connection_info& i) const noexcept;
+    void tell_totals(connection_info& i, instant now) const noexcept;
 
     // timers
     void on_timer(instant now);
@@ -414,9 +448,11 @@ private:
     bool syn_was_lost_ : 1 = false;
     congestion_algorithm algorithm_ : 2;
     bool progressed_ : 1 = false;
+    bool doubtful_ : 1 = false;
     bool soft_errors_ : 1 = true;
     bool tunes_sending_ : 1;    ///< the buffer's limit follows the path
     bool tunes_receiving_ : 1;  ///< the same
+    ecn ecn_;
     std::uint32_t ts_recent_ = 0;
     std::uint32_t ts_offset_ = 0;
     instant ts_recent_at_;
@@ -425,6 +461,7 @@ private:
     receive_buffer received_;
     retransmission_timer rto_;
     transmission* tx_ = nullptr;
+    connection_statistics* stats_ = nullptr;
     std::unique_ptr<sack_reporter> sacks_;
 
     // Deadlines. One timer node serves all; `never` is off.

@@ -76,6 +76,7 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
     if (in_flight_.empty()) {
         retransmit_at_ = never;  // RFC 6298 §5.2
         persisting_ = false;
+        note_activity(now);
     } else {
         restart_retransmission_timer(now);  // RFC 6298 §5.3
     }
@@ -101,6 +102,7 @@ sent_ranges::acknowledged connection::advance_una(const segment& seg, delivery_t
         seg.ack, [&](const sent_range& r) { note_delivered(r, seg, tally, now); });
     sending_.remove_prefix(text);
     snd_.una = seg.ack;
+    if (stats_ != nullptr) stats_->bytes_acked += text;
     progressed_ = true;
     // A writer may also wait for memory of the pool, with room in its own buffer.
     if (can_write() && (!could_write || waiter(wait::writable) != nullptr)) raise(wait::writable);
@@ -135,11 +137,14 @@ void connection::recover_and_grow(loss_recovery::acknowledgment& a, const segmen
     a.can_send_new = unsent_bytes() != 0 && offered_room() != 0;
     if (rtt != duration::zero()) recovery.on_rtt(rtt, now);
     const bool was_recovering = recovery.is_recovering();
+    const recovery_mark before = mark_of(recovery);
     const std::uint32_t lost_before = in_flight_.lost_bytes();
     take_path_news(a.cumulative != 0, now);
     loss_recovery::context c = recovery_context(now);
     recovery.on_ack(a, c);
     take_mtu_probe_loss(now);
+    if (ecn_.on_ack(seg.flags, seg.ack, recovery.recover())) recovery.on_congestion_echo(c);
+    note_reduction(before);
     if (a.delivered != 0) {
         ack_event e;
         e.now = now;
@@ -158,11 +163,18 @@ void connection::recover_and_grow(loss_recovery::acknowledgment& a, const segmen
         e.nxt = snd_.nxt;
         tx_->rate.on_lost(e.lost);
         e.rate = tx_->rate.take_sample(now, e.min_rtt);
+        note_rate(e.rate);
         tx_->congestion.on_ack(e);
     }
     recovery.settle_window(c);
     tx_->pace.set_rate(tx_->congestion.pacing_rate());
     arm();
+}
+
+/// Tells the peer, with ECN, that the window was reduced, whatever for (RFC 3168 §6.1.2).
+void connection::note_reduction(const recovery_mark& before) noexcept {
+    const recovery_mark after = mark_of(tx_->recovery);
+    if (after.phase != recovery_phase::open && after != before) ecn_.on_reduced();
 }
 
 loss_recovery::context connection::recovery_context(instant now) noexcept {

@@ -12,7 +12,6 @@ namespace weft::net::tcp {
 void connection::open(instant now) {
     snd_.iss = snd_.una = snd_.nxt = owner_.initial_sequence(tuple_, now);
     heard_at_ = now;
-    ++owner_.counters_.tcp_active_opens;
     apply(event::open_active, now);
     syn_due_ = true;
     mark_transmit();
@@ -36,6 +35,7 @@ result<std::uint32_t> connection::write(std::span<const std::byte> bytes, instan
     }
     const std::uint32_t taken = sending_.append(bytes, write_room(), owner_.pool_);
     if (taken == 0 && !bytes.empty() && sending_.empty()) return errc::no_buffers;
+    if (stats_ != nullptr) stats_->has_short_write = taken < bytes.size();
     if (taken == 0) return taken;
     if (how == urgency::urgent) {
         snd_.up = text_begin() + sending_.size();

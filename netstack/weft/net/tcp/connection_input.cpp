@@ -20,6 +20,7 @@ constexpr duration timestamp_validity = std::chrono::hours{24 * 24};
 }  // namespace
 
 void connection::on_segment(segment& seg, instant now) {
+    if (stats_ != nullptr || !seg.text.empty()) count_received(seg);
     if (state_ == state::syn_sent) {
         on_syn_sent_segment(seg, now);
     } else {
@@ -44,6 +45,7 @@ void connection::on_handshake(const handshake& h, instant now) {
         mark_transmit();
         return;
     }
+    (void)ecn_.flags_of_syn_ack(settings().ecn);  // as the SYN,ACK had them
     ++snd_.nxt;
     in_flight_.sent(h.iss, snd_.nxt, h.first_sent_at);
     if (h.sent > 1 || !h.is_timed) in_flight_.resent(h.iss, snd_.nxt, h.sent_at);  // Karn
@@ -53,6 +55,7 @@ void connection::on_handshake(const handshake& h, instant now) {
 /// What a SYN settles for the connection's life: IRS, MSS, window scale, timestamps.
 void connection::take_syn_options(const segment& syn, instant now) {
     note_traffic_class(syn);
+    syn.has(tcp_flags::ack) ? ecn_.on_syn_ack(syn.flags) : ecn_.on_syn(syn.flags);
     rcv_.irs = syn.seq;
     rcv_.nxt = rcv_.acked = rcv_.up = syn.seq + 1;
     rcv_.edge = rcv_.nxt + std::min(receive_limit_, 65535U);  // the window of our own SYN
@@ -154,6 +157,7 @@ void connection::on_synchronized_segment(segment& seg, instant now) {
     trim(seg);
     if (check_ack(seg, now) == verdict::drop) return;  // fifth
     check_urgent(seg);                                 // sixth
+    take_marks(seg);                                   // RFC 3168 §6.1.3
     if (take_text(seg, now) == verdict::drop) return;  // seventh
     check_fin(now);                                    // eighth
 }
@@ -237,12 +241,14 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
         if (!passive_ && seg.has(tcp_flags::ack)) {
             // The SYNs crossed, and the peer repeats its own with an ACK (§3.5, figure 7): the SYN
             // was taken before, the rest of the segment is new.
+            ecn_.on_syn_ack(seg.flags);
             seg.seq += 1;
-            seg.flags &= ~tcp_flags::syn;
+            seg.flags &= ~(tcp_flags::syn | tcp_flags::ece | tcp_flags::cwr);
             heard_at_ = now;
             return verdict::pass;
         }
-        syn_due_ = true;  // our SYN,ACK was lost
+        if (!seg.has(tcp_flags::ack)) ecn_.on_syn(seg.flags);  // it may ask for less by now
+        syn_due_ = true;                                       // our SYN,ACK was lost
         mark_transmit();
         return verdict::drop;
     }
@@ -356,6 +362,19 @@ void connection::check_urgent(const segment& seg) noexcept {
     raise(wait::urgent);
 }
 
+/// Marks on text in the window, and the sender's word that it has heard of them.
+void connection::take_marks(const segment& seg) {
+    if (seg.text.empty() || !ecn_.is_receiver()) return;
+    if ((seg.traffic_class & wire::ecn::mask) == wire::ecn::ce) {
+        ++owner_.counters_.tcp_ecn_marks_received;
+        ++statistics().marks_received;
+    }
+    if (ecn_.on_text(seg.traffic_class, seg.flags) == ecn::answer::at_once) {
+        ack_now_ = true;
+        mark_transmit();
+    }
+}
+
 /// "Seventh, process the segment text." Also notes where the FIN stands, so that one that arrives
 /// ahead of missing text is not forgotten.
 connection::verdict connection::take_text(segment& seg, instant now) {
@@ -418,6 +437,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     rcv_.nxt += advance;
     progressed_ = true;
     owner_.counters_.tcp_bytes_received += advance;
+    statistics().bytes_received += advance;
     schedule_ack(now);
     raise(wait::readable);
     return verdict::pass;

@@ -15,6 +15,7 @@ bool connection::poll_segment(outgoing& out, tx_slot& slot, instant now) {
     if (syn_due_) return poll_syn(out, now);
     if (!is_one_of(state_, state::syn_sent, state::syn_received)) {
         if (poll_text(out, slot, now)) return true;
+        note_activity(now);
         if (keepalive_due_) {
             keepalive_due_ = false;
             ++owner_.counters_.tcp_keepalives_sent;
@@ -81,7 +82,9 @@ bool connection::poll_syn(outgoing& out, instant now) {
     if (is_answer ? sack_permitted_ : settings().selective_acknowledgment) {
         out.options.set_sack_permitted();
     }
-    const tcp_flags flags = is_answer ? tcp_flags::syn | tcp_flags::ack : tcp_flags::syn;
+    const tcp_flags flags =
+        is_answer ? tcp_flags::syn | tcp_flags::ack | ecn_.flags_of_syn_ack(settings().ecn)
+                  : tcp_flags::syn | ecn_.flags_of_syn(settings().ecn, out.retransmission);
     emit(out, flags, snd_.iss, now);
     // The window of a SYN is never scaled (RFC 7323 §2.2).
     const std::uint32_t window = std::min(receive_limit_, 65535U);
@@ -231,6 +234,7 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
                            instant now) {
     const bool is_new = from == snd_.nxt;
     const bool has_new = from + count > snd_.nxt;  // a probe's octet is sent with what follows it
+    const bool is_probe = probe_due_;
     bool is_fin = is_new || has_new ? fin_pending_ && from + count == snd_.nxt + unsent_bytes()
                                     : fin_sent_ && from + count == snd_.nxt;
     if (is_fin && !is_new && !has_new) --count;  // its own number is not text
@@ -244,31 +248,36 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
     // MUST-61: the last of what is queued.
     if (count != 0 && offset + count == sending_.size()) flags |= tcp_flags::psh;
     const sequence_number end = from + (count + (is_fin ? 1U : 0U));
+    const std::uint32_t full = full_text_bytes();
+    if (count > full) out.segment_bytes = static_cast<std::uint16_t>(full);
     const delivery_snapshot delivery = tx_->rate.on_sent(now, in_flight_.pipe());
     const sequence_number old_end = has_new ? snd_.nxt : end;
     if (!is_new) {
         in_flight_.resent(from, old_end, now, delivery);
         tx_->recovery.on_resent(old_end - from, timestamp_now(now));
         out.retransmission = true;
-        ++owner_.counters_.tcp_retransmitted_segments;
+        owner_.counters_.tcp_retransmitted_segments += segments_of(count, out.segment_bytes);
     }
     if (is_new || has_new) {
-        in_flight_.sent(snd_.nxt, end, now, probe_due_, delivery);
+        in_flight_.sent(snd_.nxt, end, now, is_probe, delivery);
         tx_->recovery.on_sent(end - snd_.nxt);
         snd_.nxt = end;
         if (is_fin) fin_sent_ = true;
-        if (count % full_text_bytes() != 0) snd_.short_end = end;
+        if (count % full != 0) snd_.short_end = end;
         owner_.counters_.tcp_bytes_sent += is_new ? count : end - old_end - (is_fin ? 1U : 0U);
         probe_due_ = false;
     }
-    const std::uint32_t full = full_text_bytes();
-    if (count > full) out.segment_bytes = static_cast<std::uint16_t>(full);
     const std::uint32_t largest = std::min(count, full);
     tx_->path.on_sent(from + largest, largest + header_bytes());
     out.may_fragment = tx_->path.may_fragment();
+    // RFC 3168 §6.1.5, §6.1.6: neither what is sent again nor a probe may be marked.
+    ecn::marks marks;
+    if (is_new && count != 0 && !is_probe) marks = ecn_.take_marks_of_new_text();
+    if (count != 0) count_text_sent(out, count);
     tx_->pace.on_sent(count, now);
     sent_at_ = now;
-    emit(out, flags, from, now);
+    emit(out, flags | marks.flags, from, now);
+    out.traffic_class = static_cast<std::uint8_t>(out.traffic_class | marks.codepoint);
     if (retransmit_at_ == never || !is_new) restart_retransmission_timer(now);  // RFC 6298 §5.1
     if (is_new) restart_tail_probe(now);
     return true;
@@ -287,10 +296,12 @@ void connection::emit(outgoing& out, tcp_flags flags, sequence_number seq, insta
     out.header.flags = flags;
     out.traffic_class = traffic_class_;  // as it is (SHLD-22)
     out.hop_limit = hop_limit();
+    if (stats_ != nullptr) ++stats_->segments_sent;
     if (!flags.has(tcp_flags::ack)) return;
     out.header.acknowledgment = rcv_.nxt.value();
     out.header.window = take_offered_window();
     if (sending_urgent_) emit_urgent_pointer(out, seq);
+    if (ecn_.is_echoing()) out.header.flags |= tcp_flags::ece;
     if (timestamps_) out.options.set_timestamps({timestamp_now(now), ts_recent_});
     if (sacks_ != nullptr) add_sack_blocks(out.options);
     rcv_.acked = rcv_.nxt;
@@ -335,8 +346,8 @@ std::uint32_t connection::offered_room() const noexcept {
 /// Text that one frame may carry: a segment, or as many as the device cuts one frame into.
 std::uint32_t connection::max_text_bytes() noexcept {
     const std::uint32_t full = full_text_bytes();
-    // A device would put one urgent pointer into all the segments that it cuts a frame into.
-    if (is_sending_urgent()) return full;
+    // A device would put one urgent pointer, or CWR, into all the segments that it cuts.
+    if (is_sending_urgent() || ecn_.is_cwr_due()) return full;
     const std::uint32_t offload =
         std::min(owner_.network_.max_offload_bytes(), tx_->pace.quantum(full));
     return offload <= full ? full : offload - offload % full;

@@ -41,8 +41,10 @@ void connection::on_transmission_timer(instant now) {
     }
     if (tx_->recovery.reorder_at() <= now) {
         loss_recovery::context c = recovery_context(now);
+        const recovery_mark before = mark_of(tx_->recovery);
         tx_->recovery.on_reorder_timer(c);
         take_mtu_probe_loss(now);
+        note_reduction(before);
         mark_transmit();
     }
     if (tx_->probe_at <= now) {
@@ -108,6 +110,7 @@ void connection::on_retransmission_timeout(instant now) {
     }
     if (rto_.backoffs() >= r1_retransmissions) {  // R1: the user may want to know (SHLD-9)
         note_soft_error(errc::timed_out);
+        doubtful_ = true;
     }
     if (is_one_of(state_, state::syn_sent, state::syn_received)) {
         ++owner_.counters_.tcp_timeouts;
@@ -125,6 +128,8 @@ void connection::on_retransmission_timeout(instant now) {
         on_path_timeout(now);
         loss_recovery::context c = recovery_context(now);
         tx_->recovery.on_timeout(c, rto_.backoffs() != 0);
+        ecn_.on_reduced();
+        if (stats_ != nullptr) ++stats_->timeouts;
         tx_->probe_at = never;
         tx_->probe_due = false;
     }

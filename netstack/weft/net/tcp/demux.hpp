@@ -157,6 +157,7 @@ private:
     /// A segment of a handshake, in the listener's traffic class.
     [[nodiscard]] reply reply_for(const handshake& h, sequence_number seq,
                                   tcp_flags flags) const noexcept;
+    [[nodiscard]] tcp_flags syn_ack_flags(const handshake& h) const noexcept;
     [[nodiscard]] wire::tcp_options syn_ack_options(const handshake& h, instant now) const noexcept;
     /// A connection reached CLOSED: out of the table, and buried if nobody holds a handle.
     void forget(connection& c) noexcept;
@@ -188,6 +189,7 @@ private:
     block_pool& pool_;
     stack_counters& counters_;
     timer_wheel timers_;
+    slab<connection_statistics> statistics_;
     slab<transmission> transmissions_;  // before the connections, which give theirs back
     slab<connection> slab_;
     connection_table table_;

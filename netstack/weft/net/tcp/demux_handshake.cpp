@@ -55,7 +55,7 @@ bool demux::has_room_for_record(const listener& l) const noexcept {
 /// The second step, without a record: RFC 4987 §3.6.
 void demux::send_cookie(handshake& h, instant now) {
     h.iss = cookies_.bake(h, now);
-    reply r = reply_for(h, h.iss, tcp_flags::syn | tcp_flags::ack);
+    reply r = reply_for(h, h.iss, syn_ack_flags(h));
     r.acknowledgment = (h.irs + 1).value();
     r.window = syn_window(h.parent->options_.connection);
     r.options = syn_ack_options(h, now);
@@ -119,6 +119,12 @@ reply demux::reply_for(const handshake& h, sequence_number seq, tcp_flags flags)
     r.traffic_class = static_cast<std::uint8_t>(wish.traffic_class & ~wire::ecn::mask);
     r.hop_limit = wish.hop_limit != 0 ? wish.hop_limit : config_.hop_limit;
     return r;
+}
+
+/// RFC 3168 §6.1.1: an ECN-setup SYN is answered with ECE alone.
+tcp_flags demux::syn_ack_flags(const handshake& h) const noexcept {
+    const bool has_ecn = h.has_ecn && config_.ecn != ecn_mode::off;
+    return tcp_flags::syn | tcp_flags::ack | (has_ecn ? tcp_flags::ece : tcp_flags{});
 }
 
 wire::tcp_options demux::syn_ack_options(const handshake& h, instant now) const noexcept {

@@ -169,6 +169,7 @@ void loss_recovery::enter_recovery(context& c) noexcept {
 
 void loss_recovery::on_congestion_echo(context& c) noexcept {
     if (phase_ != recovery_phase::open) return;
+    ++c.counters.tcp_ecn_reductions;
     c.congestion.on_congestion(congestion_cause::ecn, flight_of(c), c.mss, c.now);
     reduction_.begin(c.ranges.total_bytes(), c.congestion.threshold());
     phase_ = recovery_phase::reduction;
@@ -205,6 +206,7 @@ void loss_recovery::undo(context& c) noexcept {
     }
     c.ranges.mark_none_lost();
     c.congestion.undo();
+    ++undone_;
     spurious_.end();
     f_rto_.end();
     phase_ = recovery_phase::open;

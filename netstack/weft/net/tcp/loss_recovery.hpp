@@ -109,6 +109,8 @@ public:
     }
     /// When ranges that wait for reordering are lost.
     [[nodiscard]] instant reorder_at() const noexcept { return reorder_at_; }
+    /// Recoveries that turned out to have been needless.
+    [[nodiscard]] std::uint32_t undone() const noexcept { return undone_; }
     [[nodiscard]] const tcp::rack& rack() const noexcept { return rack_; }
     [[nodiscard]] bool has_sack() const noexcept { return has_sack_; }
 
@@ -128,6 +130,7 @@ private:
     spurious_recovery spurious_;
     instant reorder_at_ = never;
     sequence_number recover_;
+    std::uint32_t undone_ = 0;
     tail_loss_probe probe_;
     f_rto f_rto_;
     recovery_phase phase_ = recovery_phase::open;

@@ -39,6 +39,13 @@ enum class cookie_policy : std::uint8_t {
     never,        ///< what there is no room for is dropped
 };
 
+/// Explicit congestion notification (RFC 3168, SHLD-8).
+enum class ecn_mode : std::uint8_t {
+    off,      ///< neither asked for nor agreed to
+    accept,   ///< agreed to when the peer asks
+    request,  ///< asked for, too
+};
+
 /// Of one connection; of a listener, for the connections it accepts.
 struct connection_options {
     bool no_delay = false;  ///< turns Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17)
@@ -88,6 +95,7 @@ struct config {
     bool timestamps = true;                ///< RFC 7323 §3
     bool selective_acknowledgment = true;  ///< RFC 2018
     bool tail_loss_probes = true;          ///< RFC 8985 §7, where SACK is in use
+    ecn_mode ecn = ecn_mode::accept;       ///< RFC 3168
     mtu_probing_mode mtu_probing = mtu_probing_mode::on_black_hole;
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.

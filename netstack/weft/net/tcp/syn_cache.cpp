@@ -87,7 +87,7 @@ void syn_cache::poll_syn_ack(half_open& h, outgoing& out, instant now) {
     out.header.destination_port = h.tuple().remote_port;
     out.header.sequence = h.iss.value();
     out.header.acknowledgment = (h.irs + 1).value();
-    out.header.flags = tcp_flags::syn | tcp_flags::ack;
+    out.header.flags = owner_.syn_ack_flags(h);
     out.header.window = owner_.syn_window(h.parent->options().connection);
     out.options = owner_.syn_ack_options(h, now);
     const reply r = owner_.reply_for(h, h.iss, out.header.flags);
@@ -185,6 +185,7 @@ syn_cache::verdict syn_cache::check_sequence(half_open& h, const segment& seg, i
     if (is_acceptable) return verdict::pass;
     if (seg.has(tcp_flags::rst)) return verdict::drop;
     if (seg.has(tcp_flags::syn) && seg.seq == h.irs) {  // our SYN,ACK was lost
+        if (!seg.has(tcp_flags::ece | tcp_flags::cwr)) h.has_ecn = false;  // RFC 3168 §6.1.1.1
         if (is_too_old(h, now)) {
             end(h, event::timed_out, now);
         } else {
