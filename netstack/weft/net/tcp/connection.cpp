@@ -9,7 +9,7 @@
 
 namespace weft::net::tcp {
 
-static_assert(sizeof(connection) <= 512, "what an idle connection costs, besides its program");
+static_assert(sizeof(connection) <= 544, "what an idle connection costs, besides its program");
 
 namespace {
 
