@@ -103,10 +103,10 @@ TEST_CASE("losses show: what is lost, what was sent again, the phase, the timeou
     scripted_peer peer = in_state(state::established);
     peer.writes(stream_text(10 * mss));
     REQUIRE(peer.sees_all().size() == 10);
-    CHECK(of(peer).recovery == loss_recovery::phase::open);
+    CHECK(of(peer).recovery == recovery_phase::open);
     for (int i = 0; i < 3; ++i) peer.sends(ack(5001, 1001));
     connection_info i = of(peer);
-    CHECK(i.recovery == loss_recovery::phase::recovery);
+    CHECK(i.recovery == recovery_phase::recovery);
     CHECK(i.lost == mss);
     CHECK(i.slow_start_threshold < 10 * mss);
     CHECK(peer.sees().retransmission);
@@ -118,7 +118,7 @@ TEST_CASE("losses show: what is lost, what was sent again, the phase, the timeou
     CHECK(i.bytes_sent == 10 * mss);
     CHECK(i.timeouts == 0);
     peer.sends(ack(5001, 1001 + 10 * mss));
-    CHECK(of(peer).recovery == loss_recovery::phase::open);
+    CHECK(of(peer).recovery == recovery_phase::open);
     CHECK(of(peer).retransmitted == 0);
 
     peer.writes("last words");
@@ -128,7 +128,7 @@ TEST_CASE("losses show: what is lost, what was sent again, the phase, the timeou
     i = of(peer);
     CHECK(i.timeouts == 2);
     CHECK(i.backoffs == 2);
-    CHECK(i.recovery == loss_recovery::phase::loss);
+    CHECK(i.recovery == recovery_phase::loss);
     CHECK(i.bytes_retransmitted == mss + 20);
 }
 

@@ -17,7 +17,7 @@ namespace weft::net::tcp {
 struct connection_info {
     tcp::state state = state::closed;
     congestion_algorithm congestion = congestion_algorithm::cubic;
-    enum loss_recovery::phase recovery = loss_recovery::phase::open;  ///< Linux: ca_state
+    recovery_phase recovery = recovery_phase::open;  ///< Linux: ca_state
     bool has_timestamps = false;                                      ///< RFC 7323 §3
     bool has_selective_acknowledgment = false;                        ///< RFC 2018
     bool has_window_scaling = false;                                  ///< RFC 7323 §2
