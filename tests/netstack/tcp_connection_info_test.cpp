@@ -6,9 +6,9 @@
 
 using namespace std::chrono_literals;
 using namespace weft::test;
+using weft::net::tcp::recovery_phase;
 using weft::net::tcp::congestion_algorithm;
 using weft::net::tcp::connection_info;
-using weft::net::tcp::loss_recovery;
 using weft::net::tcp::sender_activity;
 using weft::net::tcp::state;
 
