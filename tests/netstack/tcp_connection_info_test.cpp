@@ -6,9 +6,9 @@
 
 using namespace std::chrono_literals;
 using namespace weft::test;
-using weft::net::tcp::recovery_phase;
 using weft::net::tcp::congestion_algorithm;
 using weft::net::tcp::connection_info;
+using weft::net::tcp::recovery_phase;
 using weft::net::tcp::sender_activity;
 using weft::net::tcp::state;
 
@@ -133,7 +133,7 @@ TEST_CASE("losses show: what is lost, what was sent again, the phase, the timeou
 }
 
 TEST_CASE("the time that the peer's window held the sender back is told apart") {
-    scripted_peer peer = in_state(state::established);
+    scripted_peer peer = in_state(state::established, {.connection = {.no_delay = true}});
     peer.sends(ack(5001, 1001).with_window(1000));
     peer.writes(stream_text(3000));
     (void)peer.sees_all();
@@ -142,7 +142,7 @@ TEST_CASE("the time that the peer's window held the sender back is told apart") 
     CHECK(of(peer).window_limited - before == 50ms);
     CHECK(of(peer).busy - before == 50ms);
     CHECK(of(peer).buffer_limited == 0s);
-    peer.sends(ack(5001, 2001).with_window(65535));
+    peer.sends(ack(5001, 1001).with_window(65535));
     (void)peer.sees_all();
     peer.waits(20ms);
     CHECK(of(peer).window_limited - before == 50ms);

@@ -9,7 +9,7 @@
 using namespace std::chrono_literals;
 using namespace weft::test;
 using weft::net::tcp::ecn_mode;
-using weft::net::tcp::loss_recovery;
+using weft::net::tcp::recovery_phase;
 using weft::net::tcp::state;
 namespace codepoint = weft::net::wire::ecn;
 
@@ -180,7 +180,7 @@ TEST_CASE(
     peer.sends(ack(5001, 1001 + mss).with(ece));
     CHECK(peer.counters.tcp_ecn_reductions == 1);
     CHECK(peer.connection->slow_start_threshold() < before);
-    CHECK(peer.connection->info(peer.now).recovery == weft::net::tcp::recovery_phase::reduction);
+    CHECK(peer.connection->info(peer.now).recovery == recovery_phase::reduction);
     bool told = false;
     for (std::uint32_t n = 2; n <= 10; ++n) {
         for (const script_segment& s : peer.sees_all()) {

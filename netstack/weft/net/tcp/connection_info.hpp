@@ -18,10 +18,10 @@ struct connection_info {
     tcp::state state = state::closed;
     congestion_algorithm congestion = congestion_algorithm::cubic;
     recovery_phase recovery = recovery_phase::open;  ///< Linux: ca_state
-    bool has_timestamps = false;                                      ///< RFC 7323 §3
-    bool has_selective_acknowledgment = false;                        ///< RFC 2018
-    bool has_window_scaling = false;                                  ///< RFC 7323 §2
-    bool has_ecn = false;                                             ///< our data may be marked
+    bool has_timestamps = false;                     ///< RFC 7323 §3
+    bool has_selective_acknowledgment = false;       ///< RFC 2018
+    bool has_window_scaling = false;                 ///< RFC 7323 §2
+    bool has_ecn = false;                            ///< our data may be marked
     bool is_slow_start = false;
     bool reordering_seen = false;  ///< RACK allows for it (RFC 8985 §6.2)
     std::uint8_t send_scale = 0;
