@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
@@ -75,7 +77,16 @@ blocking_call::blocking_call(body call)
       }} {}
 
 blocking_call::~blocking_call() {
-    if (thread_.joinable()) thread_.join();
+    if (!thread_.joinable()) return;
+    // After a failed check nobody will wake it, and it holds on to what is about to go.
+    for (int waited = 0; !outcome_->is_done && waited < 3000; ++waited) {
+        std::this_thread::sleep_for(1ms);
+    }
+    if (!outcome_->is_done) {
+        std::fputs("a call never returned\n", stderr);
+        std::abort();
+    }
+    thread_.join();
 }
 
 bool blocking_call::is_asleep() {
@@ -234,6 +245,11 @@ void script::icmp(std::uint8_t type, std::uint8_t code, std::uint32_t seq, std::
     raw_in(icmp_packet(ends_.remote_address, ends_.local_address, message));
 }
 
+std::uint32_t script::new_origin() {
+    knows_origin_ = false;
+    return 0;
+}
+
 void script::from_port(std::uint16_t remote_port, std::uint16_t local_port) {
     ends_.remote_port = remote_port;
     ends_.local_port = local_port;
@@ -268,6 +284,7 @@ int script::accept(int fd) {
     sockaddr_in from{};
     socklen_t bytes = sizeof from;
     note_event();
+    REQUIRE(events(fd) == POLLIN);  // it will not sleep
     const int made = api.accept(api.userdata, fd, reinterpret_cast<sockaddr*>(&from), &bytes);
     REQUIRE(made >= 0);
     CHECK(ntohs(from.sin_port) == ends_.remote_port);
@@ -341,7 +358,9 @@ int script::accepted(const std::string& syn_options, std::uint32_t window) {
     }
     in("S 0 win " + std::to_string(window) + " <" + syn_options + ">");
     out("S. 0 ack 1");
-    in(". 1 ack 1 win " + std::to_string(window));
+    const bool has_timestamps = syn_options.find("TS") != std::string::npos;
+    in(". 1 ack 1 win " + std::to_string(window) +
+       (has_timestamps ? " <nop,nop,TS val 100 ecr 0>" : ""));
     return accept(listener);
 }
 

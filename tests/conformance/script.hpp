@@ -73,6 +73,8 @@ public:
     void icmp(std::uint8_t type, std::uint8_t code, std::uint32_t seq, std::uint16_t mtu = 0);
     /// The next packet from another pair of ports belongs to a new connection.
     void from_port(std::uint16_t remote_port, std::uint16_t local_port = 8080);
+    /// Our next SYN,ACK begins numbers anew: 0, for use in what is expected of it.
+    std::uint32_t new_origin();
     /// Time passes.
     void wait(microseconds d);
 

@@ -223,6 +223,11 @@ bool socket::is_write_shut() const noexcept {
     return write_shut_ || is_over() || (connection_ != nullptr && connection_->is_close_called());
 }
 
+/// As in Linux: half as much room as there is text queued.
+bool socket::has_room() const noexcept {
+    return connection_->write_room() >= std::max(connection_->queued_bytes() / 2, 1U);
+}
+
 int socket::pending_error() const noexcept {
     if (error_ != 0) return error_;
     if (connection_ == nullptr || error_taken_) return 0;
@@ -271,7 +276,7 @@ short socket::poll_events() {
             }
             if (connection_->urgent_bytes() != 0) events |= POLLPRI;
         }
-        if (is_write_shut() || connection_ == nullptr || connection_->can_write()) {
+        if (is_write_shut() || connection_ == nullptr || has_room()) {
             events |= POLLOUT | POLLWRNORM;
         }
     }

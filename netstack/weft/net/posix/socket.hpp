@@ -72,6 +72,8 @@ private:
     [[nodiscard]] bool has_peers_fin() const noexcept;
     [[nodiscard]] bool is_read_shut() const noexcept;
     [[nodiscard]] bool is_write_shut() const noexcept;
+    /// Room enough that a writer is woken. Precondition: it has a connection.
+    [[nodiscard]] bool has_room() const noexcept;
     /// The error that waits to be reported (SO_ERROR); 0: none. take_error() reports it.
     [[nodiscard]] int pending_error() const noexcept;
     int take_error() noexcept;

@@ -152,15 +152,15 @@ answer socket::send(network::lock& held, std::span<const iovec> from, int flags)
             return static_cast<answer>(sent);
         }
         if (is_write_shut()) return sent != 0 ? static_cast<answer>(sent) : -EPIPE;
-        sent += for_parts<const std::byte>(
-            from, sent, wanted - sent, [&](auto bytes) -> std::size_t {
+        sent +=
+            for_parts<const std::byte>(from, sent, wanted - sent, [&](auto bytes) -> std::size_t {
                 return connection_->write(bytes, network::now(), urgency).value_or(0);
             });
         network_.settle();
         if (sent == wanted) return static_cast<answer>(sent);
         const bool in_time = network_.wait(held, until, [this] {
             return closed_ || connection_ == nullptr || is_write_shut() || pending_error() != 0 ||
-                   connection_->can_write();
+                   has_room();
         });
         if (closed_ || connection_ == nullptr)
             return sent != 0 ? static_cast<answer>(sent) : -EPIPE;

@@ -381,7 +381,9 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     }
     if (seg.text.empty()) return verdict::pass;
     if (orphan_) {  // nobody will read it: tell the peer (SHLD-3)
-        send_reset(snd_.nxt, now);
+        // In the form that a segment for no connection is answered in (§3.10.7.1).
+        owner_.network_.send_reply(
+            {tuple_, seg.ack.value(), 0, tcp_flags::rst, traffic_class_, hop_limit_}, now);
         end(event::abort_called, errc::connection_aborted, now);
         return verdict::drop;
     }
@@ -439,7 +441,7 @@ void connection::check_fin(instant now) {
     fin_received_ = true;
     raise(wait::urgent);  // there will be none
     ++rcv_.nxt;
-    if (rcv_.edge < rcv_.nxt) rcv_.edge = rcv_.nxt;
+    ++rcv_.edge;  // its number takes no room
     ack_now_ = true;
     mark_transmit();
     raise(wait::readable);

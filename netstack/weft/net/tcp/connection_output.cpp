@@ -53,6 +53,7 @@ void connection::attach_transmission(instant now) {
     tx_ = &owner_.transmissions_.create();
     tx_->congestion.begin(algorithm_, mss_, initial_window(), now);
     tx_->recovery.begin(snd_.una, sack_permitted_);
+    tx_->short_end = snd_.una;
     if (rto_.has_sample()) tx_->recovery.on_rtt(rto_.smoothed(), now);
     tx_->pace.set_rate(tx_->congestion.pacing_rate());
 }
@@ -127,8 +128,14 @@ bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
             r->end = edge;
         }
     }
+    std::uint32_t count = r->size();
+    if (r->is(sent_range::probe) && r->end == snd_.nxt && !probe_due_ && !fin_sent_) {
+        // The window has opened: no segment for the one octet that had probed it.
+        const std::uint32_t offered = count + offered_room();
+        count = std::max(count, std::min({count + unsent_bytes(), full, offered}));
+    }
     probe_due_ = false;
-    return emit_text(out, slot, r->begin, r->size(), now);
+    return emit_text(out, slot, r->begin, count, now);
 }
 
 /// New text, and the FIN behind the last of it.
@@ -200,14 +207,18 @@ bool connection::poll_rescue(outgoing& out, tx_slot& slot, instant now) {
     return emit_text(out, slot, last->begin, last->size(), now);
 }
 
-/// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7).
+/// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7), where wanted
+/// as varied in appendix A.3: then the end of a write does not wait for an acknowledgment that the
+/// peer delays.
 bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent,
                               std::uint32_t full) const noexcept {
     if (count >= full) return true;
-    if (corked_ && !fin_pending_) return false;
+    const bool is_urgent = is_sending_urgent();
+    if (corked_ && !fin_pending_ && !is_urgent) return false;
     // Nagle's condition stands in both of the RFC's remaining cases (§3.8.6.2.1, in brackets).
-    const bool is_pressing = no_delay_ || fin_pending_ || is_sending_urgent();
-    if (snd_.nxt != snd_.una && !is_pressing) return false;
+    const bool is_pressing = no_delay_ || fin_pending_ || is_urgent;
+    const sequence_number last = settings().short_waits_for_short ? tx_->short_end : snd_.nxt;
+    if (last > snd_.una && !is_pressing) return false;
     return count == unsent || count >= snd_.max_wnd / 2;
 }
 
@@ -217,9 +228,10 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
                            instant now) {
     const bool is_new = from == snd_.nxt;
     const bool is_probe = probe_due_;
-    bool is_fin =
-        is_new ? fin_pending_ && count == unsent_bytes() : fin_sent_ && from + count == snd_.nxt;
-    if (is_fin && !is_new) --count;  // its own number is not text
+    const bool has_new = from + count > snd_.nxt;  // a probe's octet is sent with what follows it
+    bool is_fin = is_new || has_new ? fin_pending_ && from + count == snd_.nxt + unsent_bytes()
+                                    : fin_sent_ && from + count == snd_.nxt;
+    if (is_fin && !is_new && !has_new) --count;  // its own number is not text
     const std::uint32_t offset = from - text_begin();
     const std::uint32_t gathered = sending_.gather(offset, count, slot);
     if (gathered < count) is_fin = false;  // the slot is full: the rest follows
@@ -233,18 +245,21 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
     const std::uint32_t full = full_text_bytes();
     if (count > full) out.segment_bytes = static_cast<std::uint16_t>(full);
     const delivery_snapshot delivery = tx_->rate.on_sent(now, in_flight_.pipe());
-    if (is_new) {
-        in_flight_.sent(from, end, now, is_probe, delivery);
-        snd_.nxt = end;
-        tx_->recovery.on_sent(end - from);
-        if (is_fin) fin_sent_ = true;
-        owner_.counters_.tcp_bytes_sent += count;
-        probe_due_ = false;
-    } else {
-        in_flight_.resent(from, end, now, delivery);
-        tx_->recovery.on_resent(end - from, timestamp_now(now));
+    const sequence_number old_end = has_new ? snd_.nxt : end;
+    if (!is_new) {
+        in_flight_.resent(from, old_end, now, delivery);
+        tx_->recovery.on_resent(old_end - from, timestamp_now(now));
         out.retransmission = true;
         owner_.counters_.tcp_retransmitted_segments += segments_of(count, out.segment_bytes);
+    }
+    if (is_new || has_new) {
+        in_flight_.sent(snd_.nxt, end, now, is_probe, delivery);
+        tx_->recovery.on_sent(end - snd_.nxt);
+        snd_.nxt = end;
+        if (is_fin) fin_sent_ = true;
+        if (count % full != 0) tx_->short_end = end;
+        owner_.counters_.tcp_bytes_sent += is_new ? count : end - old_end - (is_fin ? 1U : 0U);
+        probe_due_ = false;
     }
     // RFC 3168 §6.1.5, §6.1.6: neither what is sent again nor a probe may be marked.
     ecn::marks marks;
