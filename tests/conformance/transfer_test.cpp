@@ -112,6 +112,7 @@ TEST_CASE("a segment alone is acknowledged after the delay, every second full on
     s.nothing();
     s.write(fd, 5);  // the acknowledgment rides on it
     s.out(0us, "P. 1+5 ack 4391");
+    s.in(". 4391 ack 6");
     s.read(fd, 10'000, 4390);
     s.silence(450ms);
 }

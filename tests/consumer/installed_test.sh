@@ -29,7 +29,7 @@ cmake -S "$source/tests/consumer" -B "$place/build" -G "$(from_cache CMAKE_GENER
     -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
 cmake --build "$place/build"
 
-for part in base framework netstack_core netstack; do
+for part in base framework netstack_core posix netstack; do
     echo "== use_$part"
     "$place/build/use_$part"
 done

@@ -122,6 +122,10 @@ constexpr auto settings = std::to_array<setting>({
                 text v) { o.tcp.selective_acknowledgment = read_switch(k, v); }},
     {"timestamps",
      [](network_options& o, text k, text v) { o.tcp.timestamps = read_switch(k, v); }},
+    {"ecn",
+     [](network_options& o, text k, text v) {
+         o.tcp.ecn = read_switch(k, v) ? net::tcp::ecn_mode::request : net::tcp::ecn_mode::off;
+     }},
     {"tail_loss_probe",
      [](network_options& o, text k, text v) { o.tcp.tail_loss_probes = read_switch(k, v); }},
     {"window_scale", set_window_scale},

@@ -396,7 +396,6 @@ private:
     struct {
         sequence_number una, nxt, wl1, wl2, iss;
         sequence_number up;         ///< the octet after our urgent data (MUST-62)
-        sequence_number short_end;  ///< of the last segment that was not full (appendix A.3)
         std::uint32_t wnd = 0;
         std::uint32_t max_wnd = 0;
     } snd_;

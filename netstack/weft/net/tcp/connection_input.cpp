@@ -133,7 +133,6 @@ void connection::on_syn_sent_segment(segment& seg, instant now) {
 
 void connection::enter_established(event e, instant now) {
     apply(e, now);
-    snd_.short_end = snd_.una;
     raise(wait::connected);
     raise(wait::writable);
     restart_keepalive(now);

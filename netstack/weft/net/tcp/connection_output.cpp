@@ -56,6 +56,7 @@ void connection::attach_transmission(instant now) {
     begin_path(now);
     tx_->congestion.begin(algorithm_, mss_, initial_window(), now);
     tx_->recovery.begin(snd_.una, sack_permitted_);
+    tx_->short_end = snd_.una;
     if (rto_.has_sample()) tx_->recovery.on_rtt(rto_.smoothed(), now);
     tx_->pace.set_rate(tx_->congestion.pacing_rate());
 }
@@ -212,9 +213,9 @@ bool connection::poll_rescue(outgoing& out, tx_slot& slot, instant now) {
     return emit_text(out, slot, last->begin, last->size(), now);
 }
 
-/// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7), as varied in
-/// appendix A.3: a short segment waits for an earlier short one, not for full ones. The end of a
-/// write does not wait for an acknowledgment that the peer delays.
+/// Silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38) and Nagle (§3.7.4, SHLD-7), where wanted
+/// as varied in appendix A.3: then the end of a write does not wait for an acknowledgment that the
+/// peer delays.
 bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent,
                               std::uint32_t full) const noexcept {
     if (count >= full) return true;
@@ -223,7 +224,8 @@ bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent,
     // Nagle's condition stands in both of the RFC's remaining cases (§3.8.6.2.1, in brackets).
     const bool is_pressing = no_delay_ || fin_pending_ || is_urgent;
     // An octet that probed a closed window is no small segment of ours to wait for.
-    const bool has_outstanding = snd_.short_end > snd_.una && !in_flight_.is_one_probe();
+    const sequence_number last = settings().short_waits_for_short ? tx_->short_end : snd_.nxt;
+    const bool has_outstanding = last > snd_.una && !in_flight_.is_one_probe();
     if (has_outstanding && !is_pressing) return false;
     return count == unsent || count >= snd_.max_wnd / 2;
 }
@@ -263,7 +265,7 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
         tx_->recovery.on_sent(end - snd_.nxt);
         snd_.nxt = end;
         if (is_fin) fin_sent_ = true;
-        if (count % full != 0) snd_.short_end = end;
+        if (count % full != 0) tx_->short_end = end;
         owner_.counters_.tcp_bytes_sent += is_new ? count : end - old_end - (is_fin ? 1U : 0U);
         probe_due_ = false;
     }

@@ -96,6 +96,9 @@ struct config {
     bool selective_acknowledgment = true;  ///< RFC 2018
     bool tail_loss_probes = true;          ///< RFC 8985 §7, where SACK is in use
     ecn_mode ecn = ecn_mode::accept;       ///< RFC 3168
+    /// Nagle's rule (SHLD-7): a short segment waits for an earlier short one only (RFC 9293
+    /// appendix A.3), instead of for all that is unacknowledged.
+    bool short_waits_for_short = false;
     mtu_probing_mode mtu_probing = mtu_probing_mode::on_black_hole;
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.

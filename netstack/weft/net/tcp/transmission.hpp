@@ -21,6 +21,7 @@ struct transmission {
     path_mtu path;
     instant probe_at = never;  ///< the next tail loss probe
     instant pace_at = never;   ///< when what the pacer holds back may leave
+    sequence_number short_end;  ///< of the last segment that was not full (RFC 9293 appendix A.3)
     bool probe_due = false;
     bool is_app_limited_noted = false;
 
