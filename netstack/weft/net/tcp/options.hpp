@@ -103,7 +103,7 @@ struct config {
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.
     std::uint32_t least_mtu_bytes = 552;
-    std::uint8_t black_hole_timeouts = 2;  ///< in a row, of a full packet, until it is one
+    std::uint8_t black_hole_timeouts = 3;  ///< in a row, of a full packet, until it is one
     duration mtu_raise_interval = std::chrono::minutes{10};  ///< RFC 1191 §6.3, RFC 4821 §7.3
     // Buffers whose size follows the path: where they begin, and what they may grow to. The window
     // scale that our SYN offers is for the latter.
