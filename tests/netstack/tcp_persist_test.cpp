@@ -59,7 +59,7 @@ TEST_CASE(
     }
     CHECK(peer.state() == state::established);
     peer.sends(ack(5001, 1011).with_window(1000));
-    CHECK(peer.sees_last().end() == 1015);
+    CHECK(peer.sees_last() == data(1011, 5001, "more"));
 }
 
 TEST_CASE(

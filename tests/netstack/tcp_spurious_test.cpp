@@ -82,8 +82,8 @@ TEST_CASE("RFC 3522: an echo from before the retransmission, and the reduction i
     CHECK(phase_of(s) == recovery_phase::recovery);
     s.peer.waits(5ms);
     // The original was only late; its timestamp is a round trip older.
-    s.peer.sends(
-        ack(5001, 1001 + 4 * 1448).with_timestamps(200'000, again.options.timestamps().value - 100));
+    const std::uint32_t original = again.options.timestamps().value - 100;
+    s.peer.sends(ack(5001, 1001 + 4 * 1448).with_timestamps(200'000, original));
     CHECK(phase_of(s) == recovery_phase::open);
     CHECK(s.peer.counters.tcp_spurious_recoveries == 1);
     CHECK(s.peer.connection->congestion_window() >= before);

@@ -76,11 +76,11 @@ instant network::now() noexcept {
 void network::deliver(std::span<const std::byte> bytes) {
     const lock held = enter();
     if (bytes.size() > 65535) return;
-    slice packet = pool_.allocate_for(bytes.size());
-    if (!packet) return;  // as a device without a free buffer
-    std::ranges::copy(bytes, packet.data());
-    packet.extend(static_cast<std::uint32_t>(bytes.size()));
-    stack_.on_frame(std::move(packet), rx_offload{}, now());
+    slice arrived = pool_.allocate_for(bytes.size());
+    if (!arrived) return;  // as a device without a free buffer
+    std::ranges::copy(bytes, arrived.data());
+    arrived.extend(static_cast<std::uint32_t>(bytes.size()));
+    stack_.on_frame(std::move(arrived), rx_offload{}, now());
     settle();
 }
 

@@ -26,8 +26,8 @@ struct network_options {
     ipv4_address address{192, 168, 0, 1};
     std::uint32_t mtu = 1500;                        ///< bytes of the largest IP packet
     tcp::config tcp{.short_waits_for_short = true};  ///< Nagle's rule as in Linux
-    tcp::connection_options connection;              ///< what a socket begins with
-    std::optional<tcp::hash_secret> secret;          ///< default: from the system's randomness
+    tcp::connection_options connection = {};         ///< what a socket begins with
+    std::optional<tcp::hash_secret> secret = {};     ///< default: from the system's randomness
     std::size_t pool_limit_bytes = std::size_t{1} << 28;
 };
 
