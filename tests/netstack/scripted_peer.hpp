@@ -80,8 +80,10 @@ std::string stream_text(std::size_t count, std::uint64_t from = 0);
 
 struct script_options {
     net::tcp::config config{.window_scaling = false, .timestamps = false};
-    net::tcp::connection_options connection = {.congestion =
-                                                   net::tcp::congestion_algorithm::new_reno};
+    /// Buffers that stay as they are, so that a script can count on them.
+    net::tcp::connection_options connection{.congestion = net::tcp::congestion_algorithm::new_reno,
+                                            .send_buffer_bytes = 1U << 20,
+                                            .receive_buffer_bytes = 1U << 20};
     std::uint32_t iss = 1000;       ///< ours
     std::uint32_t irs = 5000;       ///< the peer's
     std::uint16_t peer_mss = 1460;  ///< in the peer's SYN; 0: no MSS option
@@ -155,6 +157,7 @@ private:
     void opens(net::tcp::state target);
     void leaves_established(net::tcp::state target);
     void flush();
+    void note_timestamp();
     script_segment take(const net::tcp::outgoing& out, const net::tx_slot& slot) const;
 
     // network_layer

@@ -54,12 +54,16 @@ stack_link::stack_link(const device_capabilities& device, const tcp::config& c,
     (void)frames();  // its announcement
 }
 
-void stack_link::introduce_peer() {
+void stack_link::hear_of_peer() {
     byte_string frame(wire::ethernet_header_bytes + wire::arp_bytes);
     wire::emit_ethernet({our_mac, peer_mac, wire::ethernet_type::arp}, frame.data());
     wire::emit_arp({wire::arp_operation::request, peer_mac, peer_ip, mac_address{}, our_ip},
                    frame.data() + wire::ethernet_header_bytes);
     receive(frame);
+}
+
+void stack_link::introduce_peer() {
+    hear_of_peer();
     REQUIRE(frames().size() == 1);
 }
 

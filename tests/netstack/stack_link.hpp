@@ -41,6 +41,8 @@ struct stack_link {
 
     /// The peer is known: what goes to it needs no question.
     void introduce_peer();
+    /// The same, and what is said then is left for frames().
+    void hear_of_peer();
     void receive(const byte_string& frame, const net::rx_offload& offload = {});
     void receive_packet(const byte_string& packet, const net::rx_offload& offload = {});
     /// To the port of ours that the header names, with right checksums.

@@ -51,14 +51,21 @@ TEST_CASE("no_delay can be turned on for what already waits, and off again [MUST
     CHECK(peer.sees() == nothing);
 }
 
-TEST_CASE("full segments do not wait, their rest does [SHLD-7] [SHLD-28]") {
-    scripted_peer peer = in_state(state::established);
+TEST_CASE("the end of a write waits for a short segment, not full ones [SHLD-7] [SHLD-28]") {
+    script_options o;
+    o.config.short_waits_for_short = true;
+    scripted_peer peer = in_state(state::established, o);
     peer.writes(stream_text(3000));
     CHECK(peer.sees().text.size() == 1460);
     CHECK(peer.sees().text.size() == 1460);
+    CHECK(peer.sees().text.size() == 80);  // RFC 9293 appendix A.3
+    peer.writes(stream_text(1500));
+    CHECK(peer.sees().text.size() == 1460);
     CHECK(peer.sees() == nothing);
     peer.sends(ack(5001, 1001 + 2920));
-    CHECK(peer.sees().text.size() == 80);
+    CHECK(peer.sees() == nothing);
+    peer.sends(ack(5001, 1001 + 3000));
+    CHECK(peer.sees().text.size() == 40);
 }
 
 TEST_CASE("the end of a write waits for a short segment, not full ones [SHLD-7] [SHLD-28]") {

@@ -195,6 +195,7 @@ TEST_CASE("no two connections have one four-tuple, no two listeners one endpoint
 
 TEST_CASE("SYNs beyond the backlog are dropped and counted, and room is found again") {
     script_options o{.passive = true};
+    o.config.syn_cookies = weft::net::tcp::cookie_policy::never;
     scripted_peer peer = in_state(state::closed, o);
     peer.listener =
         peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 1}, peer.now).value();

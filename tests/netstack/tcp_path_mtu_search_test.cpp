@@ -36,7 +36,10 @@ struct walk {
     verdict router_says(std::uint32_t mtu, sequence_number about, std::uint32_t quoted = 1500) {
         return path.on_packet_too_big(mtu, quoted, about, settings, now);
     }
-    bool times_out() { return path.on_timeout(path.current(), settings, now); }
+    bool times_out(std::uint32_t bytes = 0) {
+        return path.on_timeout(bytes == 0 ? path.current() : bytes, settings, now) !=
+               path_mtu::timeout_effect::none;
+    }
     /// Sends a probe if one is due and says what became of it on a path that takes `takes`.
     std::uint32_t probes(std::uint32_t takes) {
         const std::uint32_t size = path.next_probe(settings, now);
@@ -178,7 +181,7 @@ TEST_CASE("timeouts with progress between them, or of small packets, are no blac
         CHECK_FALSE(w.times_out());
         w.peer_has_all();
     }
-    for (int i = 0; i < 10; ++i) CHECK_FALSE(w.path.on_timeout(140, w.settings, w.now));
+    for (int i = 0; i < 10; ++i) CHECK_FALSE(w.times_out(140));
     CHECK(w.path.current() == 1500);
 }
 

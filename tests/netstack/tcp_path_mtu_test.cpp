@@ -36,4 +36,68 @@ TEST_CASE("what one connection learned of a path is told to those that follow (R
     peer.icmp_too_big(1400, 1001);
     CHECK(peer.options.path_mtu == 1400);
 }
+
+TEST_CASE("a router's word counts only where it can be true (RFC 5927 section 7)") {
+    scripted_peer peer = in_state(state::established);
+    peer.writes(stream_text(1460));
+    peer.sends(ack(5001, peer.sees_last().end()));
+    peer.writes(stream_text(2920));
+    CHECK(peer.sees_all().size() == 2);
+    peer.icmp_too_big(1500, 2461);  // what was sent is not larger than that
+    peer.icmp_too_big(60, 2461);    // no network takes so little
+    CHECK(peer.counters.icmp_mtu_ignored == 2);
+    peer.icmp_too_big(1000, 1001);  // acknowledged
+    CHECK(peer.counters.icmp_error_unmatched == 1);
+    peer.icmp_too_big(1000, 2461);  // packets of that size have arrived: maybe
+    CHECK(peer.counters.icmp_mtu_deferred == 1);
+    CHECK(peer.connection->mss() == 1460);
+    peer.sends(ack(5001, 3921));  // it was not
+    peer.sends(ack(5001, 5381));
+    peer.writes(stream_text(1460));
+    CHECK(peer.sees().text.size() == 1460);
+    CHECK(peer.waits_for_segment().text.size() == 1460);
+    CHECK(peer.counters.tcp_path_mtu_reduced == 0);
+}
+
+TEST_CASE("a deferred word that a timeout confirms is believed (RFC 5927 section 7.3.2)") {
+    scripted_peer peer = in_state(state::established);
+    peer.writes(stream_text(1460));
+    peer.sends(ack(5001, peer.sees_last().end()));
+    peer.writes(stream_text(1460));  // 2.
+    CHECK(peer.sees().text.size() == 1460);
+    peer.icmp_too_big(1492, 2461);  // 3.
+    CHECK(peer.sees() == nothing);
+    const script_segment again = peer.waits_for_segment();  // 4.
+    CHECK(again.seq == 2461);
+    CHECK(again.text.size() == 1452);  // 5.
+    peer.sends(ack(5001, 3913));       // 6.
+    CHECK(peer.connection->mss() == 1452);
+    CHECK(peer.options.path_mtu == 1492);
+}
+
+TEST_CASE(
+    "without SACK, too: a probe that alone is lost leaves the window alone (RFC 4821 7.6.2)") {
+    script_options o;
+    o.config.mtu_probing = weft::net::tcp::mtu_probing_mode::always;
+    o.config.selective_acknowledgment = false;
+    scripted_peer peer = in_state(state::established, o);
+    peer.writes(stream_text(30'000));
+    const auto sent = peer.sees_all();
+    REQUIRE(sent.size() > 4);
+    CHECK(sent[0].seq == 1001);
+    CHECK(sent[0].text.size() == 1460);  // the probe
+    CHECK(sent[1].text.size() == 984);
+    const std::uint32_t window = peer.connection->congestion_window();
+    for (int i = 0; i < 3; ++i) peer.sends(ack(5001, 1001));
+    const auto again = peer.sees_all();
+    REQUIRE(again.size() >= 2);
+    CHECK(again[0].seq == 1001);
+    CHECK(again[0].text.size() == 984);
+    CHECK(again[0].retransmission);
+    CHECK(again[1].seq == 1985);
+    CHECK(peer.counters.tcp_mtu_probes_lost == 1);
+    CHECK(peer.counters.tcp_fast_retransmits == 0);
+    CHECK(peer.connection->congestion_window() >= window);
+    CHECK(peer.connection->mss() == 984);
+}
 }

@@ -252,4 +252,31 @@ TEST_CASE("an old ACK cannot change the window: SND.WL1 and SND.WL2 decide") {
     peer.sends(ack(5004, 1001).with_window(5000));
     CHECK(peer.connection->peer_window() == 5000);
 }
+
+TEST_CASE(
+    "a window that opens after a probe lets the rest out at once: Nagle does not wait for it") {
+    scripted_peer peer = in_state(state::established);
+    close_window(peer);
+    peer.writes("more");
+    REQUIRE(peer.waits_for_segment() == data(1011, 5001, "m"));
+    peer.sends(ack(5001, 1011).with_window(1000));
+    CHECK(peer.sees() == data(1011, 5001, "more"));
+    // The probe's octet apart, Nagle is as ever (SHLD-7).
+    peer.writes("!");
+    CHECK(peer.sees() == nothing);
+}
+
+TEST_CASE("a peer that probes our closed window does not acknowledge twice (RFC 5681 section 2)") {
+    script_options o;
+    o.connection.receive_buffer_bytes = 2048;
+    scripted_peer peer = in_state(state::established, o);
+    peer.sends(data(5001, 1001, stream_text(2048)));
+    peer.waits(1s);
+    (void)peer.sees_all();
+    peer.writes("0123456789");
+    REQUIRE(peer.sees().text == "0123456789");
+    for (int i = 0; i < 5; ++i) peer.sends(data(7049, 1001, "x"));
+    CHECK(peer.counters.tcp_fast_retransmits == 0);
+    for (const script_segment& s : peer.sees_all()) CHECK(s.text.empty());
+}
 }

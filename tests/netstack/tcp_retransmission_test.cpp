@@ -212,6 +212,7 @@ TEST_CASE(
             script_options o;
             o.iss = 0xffff'f000U + seed * 100;  // crosses 2^32
             o.offload_bytes = offload;
+            o.config.mtu_probing = weft::net::tcp::mtu_probing_mode::off;  // segments of one size
             o.connection.no_delay = seed % 2 == 0;
             scripted_peer peer = in_state(state::established, o);
             const std::uint32_t base = o.iss + 1;

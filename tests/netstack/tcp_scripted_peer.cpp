@@ -181,7 +181,6 @@ void scripted_peer::opens(net::tcp::state target) {
         }
         sends(handshake);
         require(sees() == syn_ack(options.iss, options.irs + 1), "no SYN,ACK");
-        demux.for_each_connection([&](net::tcp::connection& c) { connection = &c; });
     } else {
         opens_actively();
         require(sees() == syn(options.iss), "no SYN");
@@ -276,18 +275,29 @@ void scripted_peer::flush() {
         while (!replies_.empty()) {
             left_.push_back(std::move(replies_.front()));
             replies_.pop_front();
+            note_timestamp();
+        }
+        outgoing out;
+        if (half_open* h = demux.answering()) {
+            demux.poll_syn_ack(*h, out, now);
+            left_.push_back(take(out, slot_));
+            note_timestamp();
+            continue;
         }
         net::tcp::connection* c = demux.transmitting();
         if (c == nullptr) return;
-        outgoing out;
         const bool has_sent = c->poll_segment(out, slot_, now);
         demux.end_turn(*c, has_sent);
         if (!has_sent) continue;
         left_.push_back(take(out, slot_));
-        if (left_.back().options.has_timestamps()) {
-            last_timestamp_ = left_.back().options.timestamps().value;
-        }
+        note_timestamp();
         slot_.clear();
+    }
+}
+
+void scripted_peer::note_timestamp() {
+    if (left_.back().options.has_timestamps()) {
+        last_timestamp_ = left_.back().options.timestamps().value;
     }
 }
 
@@ -388,6 +398,8 @@ void scripted_peer::icmp_too_big(std::uint32_t mtu, std::uint32_t quoted_seq,
 
 void scripted_peer::send_reply(const reply& r, instant) noexcept {
     script_segment s = make(r.sequence, r.acknowledgment, r.flags);
+    s.window = r.window;
+    s.options = r.options;
     s.at = elapsed();
     replies_.push_back(std::move(s));
 }

@@ -135,7 +135,7 @@ task<> drop_with_unread(two_hosts& on) {
 
 task<> drop_with_queued(two_hosts& on) {
     stream_pair pair;
-    co_await open_pair(on, pair);
+    co_await open_pair(on, pair, {.send_buffer_bytes = 1U << 20});
     const std::string text = pattern(500'000);
     CHECK((co_await pair.client.write_all(bytes_of(std::string_view{text}))).has_value());
     pair.client = tcp_stream{};  // closes behind the data

@@ -38,6 +38,8 @@ std::vector<std::uint64_t> share(algorithm which, std::uint32_t flows) {
                    .queue = {.limit_bytes = rate / 8 * 40 / 1000}};  // one round trip's worth
     settings.down = {.delay = round_trip / 2};
     settings.options.congestion = which;
+    settings.options.send_buffer_bytes = 1U << 20;  // it is not their growth that is measured
+    settings.options.receive_buffer_bytes = 1U << 20;
     settings.flows = flows;
     settings.starts_within = 1s;
     settings.warm_up = 3s;

@@ -64,6 +64,8 @@ struct stack_counters {
     std::uint64_t icmp_redirect = 0;         ///< dropped unread: we do not follow redirects
     std::uint64_t icmp_error_unmatched = 0;  ///< errors about nothing that we sent
     std::uint64_t icmp_error_delivered = 0;  ///< errors handed to a transport
+    std::uint64_t icmp_mtu_ignored = 0;      ///< about sizes that nothing of ours has
+    std::uint64_t icmp_mtu_deferred = 0;     ///< believed only if the packet times out
     std::uint64_t icmp_echo_replied = 0;     ///< answers to pings
     std::uint64_t icmp_errors_sent = 0;      ///< errors of ours
     std::uint64_t icmp_errors_limited = 0;   ///< errors not sent, by the rate limit
@@ -98,6 +100,10 @@ struct stack_counters {
     std::uint64_t tcp_ecn_reductions = 0;            ///< windows reduced because the peer echoed
     std::uint64_t tcp_zero_window_probes = 0;        ///< persist timer expiries
     std::uint64_t tcp_keepalives_sent = 0;           ///< keep-alive probes
+    std::uint64_t tcp_path_mtu_reduced = 0;          ///< by a router's word, or for a black hole
+    std::uint64_t tcp_path_mtu_black_holes = 0;      ///< large packets that vanish without a word
+    std::uint64_t tcp_mtu_probes_sent = 0;           ///< segments larger than the others (RFC 4821)
+    std::uint64_t tcp_mtu_probes_lost = 0;           ///< of these
     std::uint64_t tcp_user_timeouts = 0;             ///< connections given up (R2, user timeout)
 
     // TCP: what was dropped or answered, and why
@@ -114,6 +120,9 @@ struct stack_counters {
     std::uint64_t tcp_challenge_acks_limited = 0;  ///< not sent, by the rate limit
     std::uint64_t tcp_backlog_overflow = 0;        ///< handshakes with no room to be accepted
     std::uint64_t tcp_syn_dropped = 0;             ///< SYNs not taken by a listener
+    std::uint64_t tcp_syn_cookies_sent = 0;        ///< SYN,ACKs without a record (RFC 4987)
+    std::uint64_t tcp_syn_cookies_received = 0;    ///< connections made of a cookie
+    std::uint64_t tcp_syn_cookies_invalid = 0;     ///< ACKs to a listener that prove no cookie
     std::uint64_t tcp_duplicate_segments = 0;      ///< text that had arrived already
     std::uint64_t tcp_out_of_order_segments = 0;   ///< text kept behind a gap
     std::uint64_t tcp_out_of_order_dropped = 0;    ///< text behind a gap not kept
@@ -183,6 +192,8 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"icmp_redirect", &stack_counters::icmp_redirect},
     {"icmp_error_unmatched", &stack_counters::icmp_error_unmatched},
     {"icmp_error_delivered", &stack_counters::icmp_error_delivered},
+    {"icmp_mtu_ignored", &stack_counters::icmp_mtu_ignored},
+    {"icmp_mtu_deferred", &stack_counters::icmp_mtu_deferred},
     {"icmp_echo_replied", &stack_counters::icmp_echo_replied},
     {"icmp_errors_sent", &stack_counters::icmp_errors_sent},
     {"icmp_errors_limited", &stack_counters::icmp_errors_limited},
@@ -213,6 +224,10 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_ecn_reductions", &stack_counters::tcp_ecn_reductions},
     {"tcp_zero_window_probes", &stack_counters::tcp_zero_window_probes},
     {"tcp_keepalives_sent", &stack_counters::tcp_keepalives_sent},
+    {"tcp_path_mtu_reduced", &stack_counters::tcp_path_mtu_reduced},
+    {"tcp_path_mtu_black_holes", &stack_counters::tcp_path_mtu_black_holes},
+    {"tcp_mtu_probes_sent", &stack_counters::tcp_mtu_probes_sent},
+    {"tcp_mtu_probes_lost", &stack_counters::tcp_mtu_probes_lost},
     {"tcp_user_timeouts", &stack_counters::tcp_user_timeouts},
     {"tcp_too_short", &stack_counters::tcp_too_short},
     {"tcp_bad_checksum", &stack_counters::tcp_bad_checksum},
@@ -227,6 +242,9 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_challenge_acks_limited", &stack_counters::tcp_challenge_acks_limited},
     {"tcp_backlog_overflow", &stack_counters::tcp_backlog_overflow},
     {"tcp_syn_dropped", &stack_counters::tcp_syn_dropped},
+    {"tcp_syn_cookies_sent", &stack_counters::tcp_syn_cookies_sent},
+    {"tcp_syn_cookies_received", &stack_counters::tcp_syn_cookies_received},
+    {"tcp_syn_cookies_invalid", &stack_counters::tcp_syn_cookies_invalid},
     {"tcp_duplicate_segments", &stack_counters::tcp_duplicate_segments},
     {"tcp_out_of_order_segments", &stack_counters::tcp_out_of_order_segments},
     {"tcp_out_of_order_dropped", &stack_counters::tcp_out_of_order_dropped},

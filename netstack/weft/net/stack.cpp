@@ -85,7 +85,7 @@ void stack::on_arp(std::span<const std::byte> bytes, instant now) {
 
 void stack::resume_resolved() {
     while (ip::neighbor_waiter* w = neighbors_.poll_woken()) {
-        tcp_.resume(static_cast<tcp::connection&>(*w));
+        tcp_.resume(*w);
     }
 }
 

@@ -97,8 +97,10 @@ private:
     bool poll_arp(tx_slot& slot, instant now);
     bool poll_reply(tx_slot& slot, instant now);
     bool poll_tcp(tx_slot& slot, instant now);
-    void emit_tcp_frame(const tcp::connection& c, const tcp::outgoing& out, const mac_address& to,
-                        tx_slot& slot, instant now);
+    bool poll_syn_ack(tx_slot& slot, instant now);
+    bool poll_connection(tx_slot& slot, instant now);
+    void emit_tcp_frame(const tcp::four_tuple& tuple, const tcp::outgoing& out,
+                        const mac_address& to, tx_slot& slot, instant now);
     void emit_ethernet(const mac_address& to, std::uint16_t type, tx_slot& slot) noexcept;
     void watch_sent(const tcp::four_tuple& tuple, const wire::tcp_segment_header& header,
                     std::uint32_t payload_bytes, bool retransmission, instant now);
@@ -127,6 +129,7 @@ private:
     tcp::demux tcp_;
     std::uint16_t identification_ = 0;
     bool announce_due_ = true;
+    bool is_turn_of_connections_ = false;
 };
 
 }  // namespace weft::net

@@ -19,8 +19,8 @@ constexpr std::uint32_t least_ipv4_mtu = 68;  // RFC 791; RFC 1191 §3
 }
 
 bool stack::is_transmit_pending() noexcept {
-    return tcp_.transmitting() != nullptr || !replies_.is_empty() || !arp_replies_.empty() ||
-           neighbors_.has_request() || announce_due_;
+    return tcp_.transmitting() != nullptr || tcp_.answering() != nullptr || !replies_.is_empty() ||
+           !arp_replies_.empty() || neighbors_.has_request() || announce_due_;
 }
 
 bool stack::poll_frame(tx_slot& slot, instant now) {
@@ -156,28 +156,63 @@ void stack::send_reply(const tcp::reply& r, instant now) noexcept {
     tcp.destination_port = r.tuple.remote_port;
     tcp.sequence = r.sequence;
     tcp.flags = r.flags;
+    tcp.window = r.window;
     if (r.flags.has(wire::tcp_flags::ack)) tcp.acknowledgment = r.acknowledgment;
-    std::array<std::byte, wire::tcp_header_bytes> bytes;
-    wire::emit_tcp(tcp, {}, bytes.data());
+    std::array<std::byte, wire::tcp_header_bytes + wire::tcp_max_options_bytes> room;
+    const std::size_t size = wire::emit_tcp(tcp, r.options, room.data());
+    const std::span<std::byte> bytes = std::span{room}.first(size);
     wire::fill_tcp_checksum(r.tuple.local_address, r.tuple.remote_address, bytes, 0, 0);
 
     wire::ipv4_header ip;
     ip.source = r.tuple.local_address.v4();
     ip.destination = r.tuple.remote_address.v4();
     ip.protocol = wire::ip_protocol::tcp;
-    ip.total_bytes = wire::ipv4_header_bytes + wire::tcp_header_bytes;
+    ip.total_bytes = static_cast<std::uint16_t>(wire::ipv4_header_bytes + size);
     ip.traffic_class = r.traffic_class;
     ip.ttl = r.hop_limit != 0 ? r.hop_limit : options_.tcp.hop_limit;
     ip.dont_fragment = true;
     ++counters_.tcp_segments_sent;
     if (r.flags.has(wire::tcp_flags::rst)) ++counters_.tcp_resets_sent;
-    watch_sent(r.tuple, {tcp, {}}, 0, false, now);
+    watch_sent(r.tuple, {tcp, r.options}, 0, false, now);
     send_datagram(ip, bytes);
 }
 
 // ---- connections
 
+/// Handshakes and connections take turns: neither a flood of SYNs nor bulk data keeps the other
+/// from the wire.
 bool stack::poll_tcp(tx_slot& slot, instant now) {
+    is_turn_of_connections_ = !is_turn_of_connections_;
+    if (is_turn_of_connections_) return poll_connection(slot, now) || poll_syn_ack(slot, now);
+    return poll_syn_ack(slot, now) || poll_connection(slot, now);
+}
+
+bool stack::poll_syn_ack(tx_slot& slot, instant now) {
+    while (tcp::half_open* h = tcp_.answering()) {
+        const auto hop = routes_.lookup(h->tuple().remote_address);
+        ip::neighbor_answer neighbor{ip::resolution::resolved, {}};
+        if (hop && is_ethernet()) neighbor = neighbors_.lookup(hop->address, now);
+        if (!hop || neighbor.status == ip::resolution::failed) {
+            tcp_.on_unreachable(*h, now);
+            continue;
+        }
+        if (neighbor.status == ip::resolution::waiting) {
+            h->unlink();
+            neighbors_.park(hop->address, *h);
+            resume_resolved();
+            if (poll_arp(slot, now)) return true;
+            continue;
+        }
+        tcp::outgoing out;
+        const tcp::four_tuple tuple = h->tuple();
+        tcp_.poll_syn_ack(*h, out, now);
+        emit_tcp_frame(tuple, out, neighbor.mac, slot, now);
+        return true;
+    }
+    return false;
+}
+
+bool stack::poll_connection(tx_slot& slot, instant now) {
     while (tcp::connection* c = tcp_.transmitting()) {
         const auto hop = routes_.lookup(c->tuple().remote_address);
         // No answer to several retransmissions: the next hop may be gone (MUST-20).
@@ -205,16 +240,15 @@ bool stack::poll_tcp(tx_slot& slot, instant now) {
         const bool has_segment = c->poll_segment(out, slot, now);
         tcp_.end_turn(*c, has_segment);
         if (has_segment) {
-            emit_tcp_frame(*c, out, neighbor.mac, slot, now);
+            emit_tcp_frame(c->tuple(), out, neighbor.mac, slot, now);
             return true;
         }
     }
     return false;
 }
 
-void stack::emit_tcp_frame(const tcp::connection& c, const tcp::outgoing& out,
+void stack::emit_tcp_frame(const tcp::four_tuple& tuple, const tcp::outgoing& out,
                            const mac_address& to, tx_slot& slot, instant now) {
-    const tcp::four_tuple& tuple = c.tuple();
     emit_ethernet(to, wire::ethernet_type::ipv4, slot);
     const std::uint32_t ip_at = slot.header_bytes;
     const std::uint32_t tcp_at = ip_at + static_cast<std::uint32_t>(wire::ipv4_header_bytes);
@@ -230,7 +264,8 @@ void stack::emit_tcp_frame(const tcp::connection& c, const tcp::outgoing& out,
         static_cast<std::uint16_t>(wire::ipv4_header_bytes + tcp_bytes + slot.payload_bytes);
     ip.traffic_class = out.traffic_class;
     ip.ttl = out.hop_limit;
-    ip.dont_fragment = true;
+    ip.dont_fragment = !out.may_fragment;
+    if (out.may_fragment) ip.identification = ++identification_;  // RFC 6864 §4
     wire::emit_ipv4(ip, slot.headers.data() + ip_at);
 
     const std::span<std::byte> header{tcp_header, tcp_bytes};

@@ -38,7 +38,16 @@ enum class claim : std::uint8_t {
 
 /// Something that cannot send until a neighbour is resolved, such as a connection. It is on one
 /// entry's list or on the woken list at a time and leaves by itself when it is destroyed.
-class neighbor_waiter : public list_hook<neighbor_waiter> {};
+class neighbor_waiter : public list_hook<neighbor_waiter> {
+public:
+    neighbor_waiter() noexcept = default;
+    explicit neighbor_waiter(std::uint8_t kind) noexcept : waiter_kind_{kind} {}
+    /// What it is, to whoever parked it; the cache does not care.
+    [[nodiscard]] std::uint8_t kind() const noexcept { return waiter_kind_; }
+
+private:
+    std::uint8_t waiter_kind_ = 0;
+};
 
 struct neighbor_answer {
     resolution status = resolution::failed;

@@ -262,8 +262,12 @@ std::optional<int> socket::socket_number(int name) {
         case SO_OOBINLINE: return urgent_inline_ ? 1 : 0;
         case SO_KEEPALIVE: return options_.keepalive.enabled ? 1 : 0;
         case SO_RCVLOWAT: return low_water_;
-        case SO_RCVBUF: return to_int(2 * options_.receive_buffer_bytes);
-        case SO_SNDBUF: return to_int(2 * options_.send_buffer_bytes);
+        case SO_RCVBUF:
+            return to_int(2 * (connection_ != nullptr ? connection_->receive_limit()
+                                                      : options_.receive_buffer_bytes));
+        case SO_SNDBUF:
+            return to_int(2 * (connection_ != nullptr ? connection_->send_limit()
+                                                      : options_.send_buffer_bytes));
         default: return std::nullopt;
     }
 }

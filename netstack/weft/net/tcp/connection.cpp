@@ -9,7 +9,7 @@
 
 namespace weft::net::tcp {
 
-static_assert(sizeof(connection) <= 512, "what an idle connection costs, besides its program");
+static_assert(sizeof(connection) <= 544, "what an idle connection costs, besides its program");
 
 namespace {
 
@@ -46,8 +46,10 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
       no_delay_{options.no_delay},
       linger_abort_{options.linger_abort},
       algorithm_{options.congestion},
+      tunes_sending_{options.send_buffer_bytes == 0},
+      tunes_receiving_{options.receive_buffer_bytes == 0},
       send_limit_{std::max(options.send_buffer_bytes, smallest_buffer)},
-      receive_limit_{std::max(options.receive_buffer_bytes, smallest_buffer)},
+      receive_limit_{initial_receive_limit(options, owner.config_)},
       user_timeout_ms_{to_ms(options.user_timeout)},
       hop_limit_{options.hop_limit},
       tuple_{tuple},
@@ -55,12 +57,8 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
     soft_errors_ = options.soft_errors;
     set_traffic_class(options.traffic_class);
     peer_mss_ = tuple.remote_address.is_v4() ? 536 : 1220;  // MUST-15
-    ts_offset_ = static_cast<std::uint32_t>(keyed_hash(owner.secret_, tuple, 2));
-    while (rcv_scale_ < 14 && (receive_limit_ >> rcv_scale_) > 0xffff) ++rcv_scale_;
-    if (settings().window_shift != config::shift_by_buffer) {
-        rcv_scale_ = std::min<std::uint8_t>(settings().window_shift, 14);
-    }
-    if (!settings().window_scaling) rcv_scale_ = 0;
+    ts_offset_ = owner.timestamp_offset(tuple);
+    rcv_scale_ = receive_scale(options, settings());
     rto_.begin(settings());
     if (options.keepalive.enabled) {
         keepalive_ = std::make_unique<keepalive_options>(options.keepalive);
@@ -72,6 +70,29 @@ connection::~connection() {
            "a connection dies while an operation waits for it");
     if (tx_ != nullptr) owner_.transmissions_.destroy(*tx_);
     if (stats_ != nullptr) owner_.statistics_.destroy(*stats_);
+}
+
+std::uint8_t connection::receive_scale(const connection_options& options,
+                                       const config& c) noexcept {
+    if (!c.window_scaling) return 0;
+    if (c.window_shift != config::shift_by_buffer) {
+        return std::min<std::uint8_t>(c.window_shift, 14);
+    }
+    // It holds for the connection's life: it is for what the buffer may become.
+    const bool is_tuned = options.receive_buffer_bytes == 0;
+    const std::uint32_t widest =
+        is_tuned ? std::max(c.receive_buffer_initial_bytes, c.receive_buffer_max_bytes)
+                 : options.receive_buffer_bytes;
+    std::uint8_t scale = 0;
+    while (scale < 14 && (widest >> scale) > 0xffff) ++scale;
+    return scale;
+}
+
+std::uint32_t connection::initial_receive_limit(const connection_options& options,
+                                                const config& c) noexcept {
+    return std::max(options.receive_buffer_bytes == 0 ? c.receive_buffer_initial_bytes
+                                                      : options.receive_buffer_bytes,
+                    smallest_buffer);
 }
 
 const config& connection::settings() const noexcept { return owner_.config_; }
@@ -134,16 +155,6 @@ void connection::drop_everything() noexcept {
 
 bool connection::can_read() const noexcept {
     return !received_.empty() || fin_received_ || state_ == state::closed;
-}
-
-std::uint32_t connection::write_room() const noexcept {
-    return send_limit_ - std::min(send_limit_, sending_.size());
-}
-
-bool connection::can_write() const noexcept {
-    if (close_called_ || state_ == state::closed) return true;  // fails at once
-    const std::uint32_t enough = std::min(std::max(send_limit_ / 3, 65536U), send_limit_);
-    return write_room() >= enough;
 }
 
 std::uint32_t connection::urgent_bytes() const noexcept {

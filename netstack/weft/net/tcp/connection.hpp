@@ -19,6 +19,7 @@
 #include <weft/net/errc.hpp>
 #include <weft/net/ip/neighbor_cache.hpp>
 #include <weft/net/observer.hpp>
+#include <weft/net/tcp/handshake.hpp>
 #include <weft/net/tcp/connection_statistics.hpp>
 #include <weft/net/tcp/ecn.hpp>
 #include <weft/net/tcp/options.hpp>
@@ -30,6 +31,7 @@
 #include <weft/net/tcp/sent_ranges.hpp>
 #include <weft/net/tcp/state.hpp>
 #include <weft/net/tcp/transmission.hpp>
+#include <weft/net/tcp/window_tuning.hpp>
 
 #include <array>
 #include <memory>
@@ -55,16 +57,6 @@ inline constexpr std::size_t wait_count = 7;
 
 /// How a SEND is meant (RFC 9293 §3.9.1.2): in order with the rest, or to be looked at soon.
 enum class urgency : std::uint8_t { normal, urgent };
-
-/// A segment to send: header and options; the text is already in the slot's payload.
-struct outgoing {
-    wire::tcp_header header;
-    wire::tcp_options options;
-    std::uint16_t segment_bytes = 0;  ///< nonzero: to be cut into segments of this size
-    bool retransmission = false;
-    std::uint8_t traffic_class = 0;  ///< of the packet: Diffserv and, in the two low bits, ECN
-    std::uint8_t hop_limit = 0;
-};
 
 struct signaled_tag;
 
@@ -106,7 +98,8 @@ public:
     void set_no_delay(bool on, instant now);
     /// While on, text that fills no segment waits for more of it, at most a retransmission timeout.
     void set_cork(bool on, instant now);
-    /// Limits of what is queued in each direction. A window that was offered stays.
+    /// Limits of what is queued in each direction; 0: as the path needs, from what it is at
+    /// present. A window that was offered stays.
     void set_buffers(std::uint32_t send_bytes, std::uint32_t receive_bytes, instant now);
     void set_keepalive(const keepalive_options& options, instant now);
     void set_user_timeout(duration timeout) noexcept;
@@ -120,8 +113,9 @@ public:
 
     /// SEGMENT ARRIVES, in any state but CLOSED and LISTEN, which the demultiplexer answers for.
     void on_segment(segment& seg, instant now);
-    /// Born in LISTEN, a child takes the SYN that made it (§3.10.7.2 third).
-    void on_initial_syn(const segment& syn, sequence_number iss, instant now);
+    /// A child of a listener goes on from where its handshake stands, in SYN-RECEIVED; the observer
+    /// has heard of the states before. Precondition: just made.
+    void on_handshake(const handshake& h, instant now);
     /// An ICMP error that quotes `quoted`, a sequence number of ours (§3.9.2.2). A hard one ends a
     /// connection that is not yet synchronized; others are kept as `soft_error()`.
     void on_icmp_error(errc kind, bool is_hard, sequence_number quoted, instant now);
@@ -139,6 +133,12 @@ public:
 
     // ---- queries
 
+    /// The window scale that a connection with these options offers (RFC 7323 §2.3).
+    [[nodiscard]] static std::uint8_t receive_scale(const connection_options& options,
+                                                    const config& c) noexcept;
+    /// Bytes of its receive buffer to begin with.
+    [[nodiscard]] static std::uint32_t initial_receive_limit(const connection_options& options,
+                                                             const config& c) noexcept;
     [[nodiscard]] connection_id id() const noexcept { return id_; }
     [[nodiscard]] const four_tuple& tuple() const noexcept { return tuple_; }
     /// The numbers of the two SYNs; the peer's is meaningless before its SYN arrived.
@@ -161,6 +161,9 @@ public:
     /// wait, or would fail.
     [[nodiscard]] bool can_write() const noexcept;
     [[nodiscard]] std::uint32_t write_room() const noexcept;
+    /// What the buffers may hold at present, in bytes.
+    [[nodiscard]] std::uint32_t send_limit() const noexcept;
+    [[nodiscard]] std::uint32_t receive_limit() const noexcept { return receive_limit_; }
     /// Unread bytes up to the end of the peer's urgent data (MUST-33); 0: none is urgent.
     [[nodiscard]] std::uint32_t urgent_bytes() const noexcept;
     /// The peer's urgent pointer has moved since the last take_urgent_news() (MUST-32), and what it
@@ -278,6 +281,8 @@ private:
     void take_syn_options(const segment& syn, instant now);
     void update_mss(instant now) noexcept;
     void note_timestamp(const segment& seg, instant now) noexcept;
+    void note_text_for_tuning(const segment& seg, instant now) noexcept;
+    void on_read(std::uint32_t count, instant now);
     void note_traffic_class(const segment& seg) noexcept;
     void take_marks(const segment& seg);
     void take_acknowledgment(const segment& seg, instant now);
@@ -306,6 +311,16 @@ private:
     bool poll_tail_probe(outgoing& out, tx_slot& slot, instant now);
     bool poll_rescue(outgoing& out, tx_slot& slot, instant now);
     void attach_transmission(instant now);
+    // the size of packets (connection_path.cpp)
+    enum class mtu_probe : std::uint8_t { none, sent, awaits_room };
+    void begin_path(instant now) noexcept;
+    void adopt_path(instant now) noexcept;
+    mtu_probe poll_mtu_probe(outgoing& out, tx_slot& slot, instant now);
+    void take_path_news(bool has_advanced, instant now) noexcept;
+    void take_mtu_probe_loss(instant now) noexcept;
+    void on_path_timeout(instant now) noexcept;
+    [[nodiscard]] std::uint32_t header_bytes() const noexcept;
+    [[nodiscard]] duration mtu_probe_pause() const noexcept;
     /// Which reduction of the window it is in: another one has another mark.
     struct recovery_mark {
         recovery_phase phase;
@@ -380,7 +395,7 @@ private:
     demux& owner_;
     struct {
         sequence_number una, nxt, wl1, wl2, iss;
-        sequence_number up;  ///< the octet after our urgent data (MUST-62)
+        sequence_number up;         ///< the octet after our urgent data (MUST-62)
         std::uint32_t wnd = 0;
         std::uint32_t max_wnd = 0;
     } snd_;
@@ -434,6 +449,8 @@ private:
     bool progressed_ : 1 = false;
     bool doubtful_ : 1 = false;
     bool soft_errors_ : 1 = true;
+    bool tunes_sending_ : 1;    ///< the buffer's limit follows the path
+    bool tunes_receiving_ : 1;  ///< the same
     ecn ecn_;
     std::uint32_t ts_recent_ = 0;
     std::uint32_t ts_offset_ = 0;
@@ -458,9 +475,10 @@ private:
     std::uint32_t receive_limit_;
     std::uint32_t user_timeout_ms_;
     std::uint8_t keepalive_probes_sent_ = 0;
-    std::uint8_t traffic_class_ = 0;   ///< without ECN's bits
-    std::uint8_t received_class_ = 0;  ///< without ECN's bits
-    std::uint8_t hop_limit_ = 0;       ///< 0: the stack's
+    std::uint8_t traffic_class_ = 0;          ///< without ECN's bits
+    std::uint8_t received_class_ = 0;         ///< without ECN's bits
+    std::uint8_t hop_limit_ = 0;              ///< 0: the stack's
+    std::unique_ptr<receive_tuning> tuning_;  ///< once the user has read a good deal
     std::unique_ptr<keepalive_options> keepalive_;
     listener* parent_ = nullptr;
     std::array<operation*, wait_count> waiters_{};

@@ -18,7 +18,7 @@ connection::verdict connection::check_ack(const segment& seg, instant now) {
             refuse_ack(seg, now);
             return verdict::drop;
         }
-        if (parent_ != nullptr && !owner_.may_establish(*this)) return verdict::drop;
+        if (parent_ != nullptr && !owner_.may_establish(*parent_)) return verdict::drop;
         snd_.wnd = std::uint32_t{seg.wnd} << snd_scale_;
         snd_.max_wnd = std::max(snd_.max_wnd, snd_.wnd);
         snd_.wl1 = seg.seq;
@@ -46,7 +46,8 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
     loss_recovery::acknowledgment a;
     // RFC 5681 §2.
     a.is_duplicate = seg.ack == snd_.una && !in_flight_.empty() && seg.len() == 0 &&
-                     (std::uint32_t{seg.wnd} << snd_scale_) == snd_.wnd && snd_.wnd != 0;
+                     !seg.text_refused && (std::uint32_t{seg.wnd} << snd_scale_) == snd_.wnd &&
+                     snd_.wnd != 0;
     const sequence_number oldest = snd_.una - snd_.max_wnd;
     duration rtt = duration::zero();
     if (seg.ack > snd_.una) {
@@ -138,8 +139,10 @@ void connection::recover_and_grow(loss_recovery::acknowledgment& a, const segmen
     const bool was_recovering = recovery.is_recovering();
     const recovery_mark before = mark_of(recovery);
     const std::uint32_t lost_before = in_flight_.lost_bytes();
+    take_path_news(a.cumulative != 0, now);
     loss_recovery::context c = recovery_context(now);
     recovery.on_ack(a, c);
+    take_mtu_probe_loss(now);
     if (ecn_.on_ack(seg.flags, seg.ack, recovery.recover())) recovery.on_congestion_echo(c);
     note_reduction(before);
     if (a.delivered != 0) {
@@ -182,7 +185,8 @@ loss_recovery::context connection::recovery_context(instant now) noexcept {
             .nxt = snd_.nxt,
             .mss = mss_,
             .smoothed_rtt = rto_.smoothed(),
-            .now = now};
+            .now = now,
+            .mtu_probe = tx_->path.in_flight()};
 }
 
 /// RFC 6298 §3, Karn: never from a range that was sent twice, unless a timestamp tells which copy

@@ -47,17 +47,15 @@ result<std::uint32_t> connection::write(std::span<const std::byte> bytes, instan
     return taken;
 }
 
-std::uint32_t connection::read(std::span<std::byte> into, instant) {
+std::uint32_t connection::read(std::span<std::byte> into, instant now) {
     const std::uint32_t count = received_.read(into);
-    note_urgent_read();
-    if (count != 0 && is_window_update_due()) mark_transmit();
+    on_read(count, now);
     return count;
 }
 
-void connection::consume(std::uint32_t count, instant) {
+void connection::consume(std::uint32_t count, instant now) {
     received_.consume(count);
-    note_urgent_read();
-    if (is_window_update_due()) mark_transmit();
+    on_read(count, now);
 }
 
 void connection::note_urgent_read() noexcept {
@@ -144,8 +142,13 @@ void connection::set_cork(bool on, instant) {
 }
 
 void connection::set_buffers(std::uint32_t send_bytes, std::uint32_t receive_bytes, instant) {
-    send_limit_ = std::max(send_bytes, smallest_buffer);
-    receive_limit_ = std::max(receive_bytes, smallest_buffer);
+    tunes_sending_ = send_bytes == 0;
+    tunes_receiving_ = receive_bytes == 0;
+    if (!tunes_sending_) send_limit_ = std::max(send_bytes, smallest_buffer);
+    if (!tunes_receiving_) {
+        receive_limit_ = std::max(receive_bytes, smallest_buffer);
+        tuning_.reset();
+    }
     if (is_window_update_due()) mark_transmit();
 }
 

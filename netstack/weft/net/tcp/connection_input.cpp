@@ -28,20 +28,28 @@ void connection::on_segment(segment& seg, instant now) {
     }
 }
 
-/// §3.10.7.2 third: "Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ, and any other control or text
-/// should be queued for processing later." Deviates: text on a SYN is not kept; the peer repeats
-/// it.
-void connection::on_initial_syn(const segment& syn, sequence_number iss, instant now) {
-    apply(event::open_passive, now);
-    snd_.iss = snd_.una = snd_.nxt = iss;
+/// What §3.10.7.2 third and the SYN,ACK since have made of the child: "Set RCV.NXT to SEG.SEQ+1,
+/// IRS is set to SEG.SEQ". Its life before is not applied again, only remembered.
+void connection::on_handshake(const handshake& h, instant now) {
+    state_ = state::syn_received;
+    visited_ = mask_of(state::closed) | mask_of(state::listen) | mask_of(state::syn_received);
+    snd_.iss = snd_.una = snd_.nxt = h.iss;
     heard_at_ = now;
-    take_syn_options(syn, now);
-    snd_.wnd = snd_.max_wnd = syn.wnd;
-    snd_.wl1 = syn.seq;
+    for (unsigned n = 1; n < h.sent; ++n) rto_.back_off();
+    take_syn_options(h.syn(), now);
+    snd_.wnd = snd_.max_wnd = h.wnd;
+    snd_.wl1 = h.irs;
     snd_.wl2 = snd_.una;
-    apply(event::got_syn, now);
-    syn_due_ = true;
-    mark_transmit();
+    if (h.sent == 0) {
+        syn_due_ = true;
+        mark_transmit();
+        return;
+    }
+    (void)ecn_.flags_of_syn_ack(settings().ecn);  // as the SYN,ACK had them
+    ++snd_.nxt;
+    in_flight_.sent(h.iss, snd_.nxt, h.first_sent_at);
+    if (h.sent > 1 || !h.is_timed) in_flight_.resent(h.iss, snd_.nxt, h.sent_at);  // Karn
+    restart_retransmission_timer(now);
 }
 
 /// What a SYN settles for the connection's life: IRS, MSS, window scale, timestamps.
@@ -210,6 +218,7 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
         is_acceptable = seg.seq == rcv_.nxt;
         if (is_acceptable && !seg.text.empty()) {
             seg.text.reset();
+            seg.text_refused = true;
             seg.flags &= ~tcp_flags::fin;
             ack_now_ = true;
             mark_transmit();
@@ -422,6 +431,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
         ack_now_ = true;
         note_held_twice(seg);
     }
+    note_text_for_tuning(seg, now);
     const std::uint32_t advance = received_.append(std::move(seg.text), rcv_.nxt);
     rcv_.nxt += advance;
     progressed_ = true;
@@ -465,11 +475,7 @@ void connection::schedule_ack(instant now) noexcept {
 
 /// RFC 5961 §7: limited for the stack as a whole.
 void connection::send_challenge_ack(instant now) noexcept {
-    if (!owner_.may_challenge(now)) {
-        ++owner_.counters_.tcp_challenge_acks_limited;
-        return;
-    }
-    ++owner_.counters_.tcp_challenge_acks;
+    if (!owner_.may_challenge(now)) return;
     ack_now_ = true;
     mark_transmit();
 }
@@ -487,24 +493,6 @@ void connection::on_icmp_error(errc kind, bool is_hard, sequence_number quoted, 
     } else {
         note_soft_error(kind);
     }
-}
-
-void connection::on_packet_too_big(std::uint32_t mtu_bytes, std::uint32_t, sequence_number quoted,
-                                   instant now) {
-    if (quoted < snd_.una || quoted >= snd_.nxt) {
-        ++owner_.counters_.icmp_error_unmatched;
-        return;
-    }
-    ++owner_.counters_.icmp_error_delivered;
-    // An old router does not say: 576 is what every path should take (RFC 1191 §5).
-    const std::uint32_t mtu = mtu_bytes == 0 ? 576U : mtu_bytes;
-    const std::uint32_t headers = 40U + (timestamps_ ? 12U : 0U);
-    const std::uint32_t fits = mtu > headers ? mtu - headers : 0;
-    if (fits >= mss_) return;
-    mss_ = static_cast<std::uint16_t>(std::max<std::uint32_t>(fits, smallest_mss));
-    owner_.network_.learn_path_mtu(tuple_.remote_address, mss_ + headers, now);
-    in_flight_.mark_all_lost();
-    mark_transmit();
 }
 
 void connection::on_unreachable(errc kind, instant now) {

@@ -46,11 +46,14 @@ bool connection::poll_text(outgoing& out, tx_slot& slot, instant now) {
     // After a timeout that is in question new text tells more (RFC 5682).
     if (tx_->recovery.prefers_new() && poll_new(out, slot, now)) return true;
     if (in_flight_.lost_bytes() != 0 && poll_lost(out, slot, now)) return true;
+    const mtu_probe probe = poll_mtu_probe(out, slot, now);
+    if (probe != mtu_probe::none) return probe == mtu_probe::sent;
     return poll_new(out, slot, now) || poll_rescue(out, slot, now);
 }
 
 void connection::attach_transmission(instant now) {
     tx_ = &owner_.transmissions_.create();
+    begin_path(now);
     tx_->congestion.begin(algorithm_, mss_, initial_window(), now);
     tx_->recovery.begin(snd_.una, sack_permitted_);
     tx_->short_end = snd_.una;
@@ -72,9 +75,7 @@ bool connection::poll_syn(outgoing& out, instant now) {
     const bool is_answer = state_ != state::syn_sent;
     // MUST-14, SHLD-5, MUST-67; RFC 7323 §2.2, §3.2: an answer offers only what was offered.
     // What we can receive: what our packets' path takes is no business of the peer's (SHLD-6).
-    out.options.set_mss(static_cast<std::uint16_t>(std::min<std::uint32_t>(
-        owner_.network_.max_segment_of_link() - static_cast<std::uint32_t>(wire::tcp_header_bytes),
-        65535)));
+    out.options.set_mss(owner_.offered_mss());
     if (is_answer ? scaling_ : settings().window_scaling) out.options.set_window_scale(rcv_scale_);
     if (!is_answer && settings().timestamps) {
         out.options.set_timestamps({timestamp_now(now), 0});
@@ -222,8 +223,10 @@ bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent,
     if (corked_ && !fin_pending_ && !is_urgent) return false;
     // Nagle's condition stands in both of the RFC's remaining cases (§3.8.6.2.1, in brackets).
     const bool is_pressing = no_delay_ || fin_pending_ || is_urgent;
+    // An octet that probed a closed window is no small segment of ours to wait for.
     const sequence_number last = settings().short_waits_for_short ? tx_->short_end : snd_.nxt;
-    if (last > snd_.una && !is_pressing) return false;
+    const bool has_outstanding = last > snd_.una && !in_flight_.is_one_probe();
+    if (has_outstanding && !is_pressing) return false;
     return count == unsent || count >= snd_.max_wnd / 2;
 }
 
@@ -232,8 +235,8 @@ bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent,
 bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
                            instant now) {
     const bool is_new = from == snd_.nxt;
-    const bool is_probe = probe_due_;
     const bool has_new = from + count > snd_.nxt;  // a probe's octet is sent with what follows it
+    const bool is_probe = probe_due_;
     bool is_fin = is_new || has_new ? fin_pending_ && from + count == snd_.nxt + unsent_bytes()
                                     : fin_sent_ && from + count == snd_.nxt;
     if (is_fin && !is_new && !has_new) --count;  // its own number is not text
@@ -266,6 +269,9 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
         owner_.counters_.tcp_bytes_sent += is_new ? count : end - old_end - (is_fin ? 1U : 0U);
         probe_due_ = false;
     }
+    const std::uint32_t largest = std::min(count, full);
+    tx_->path.on_sent(from + largest, largest + header_bytes());
+    out.may_fragment = tx_->path.may_fragment();
     // RFC 3168 §6.1.5, §6.1.6: neither what is sent again nor a probe may be marked.
     ecn::marks marks;
     if (is_new && count != 0 && !is_probe) marks = ecn_.take_marks_of_new_text();
@@ -411,9 +417,7 @@ bool connection::is_window_update_due() const noexcept {
 
 /// RFC 7323 §5.4: a millisecond clock, from an origin that a stranger cannot tell.
 std::uint32_t connection::timestamp_now(instant now) const noexcept {
-    const auto ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-    return static_cast<std::uint32_t>(ms) + ts_offset_;
+    return demux::timestamp_clock(now) + ts_offset_;
 }
 
 }  // namespace weft::net::tcp

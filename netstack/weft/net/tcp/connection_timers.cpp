@@ -13,8 +13,6 @@ namespace {
 constexpr duration default_user_timeout = std::chrono::minutes{5};  // RFC 9293 §3.10.1
 constexpr duration default_syn_timeout = std::chrono::minutes{3};   // MUST-23
 constexpr unsigned r1_retransmissions = 3;                          // SHLD-10
-/// A stranger's SYN is not worth the three minutes that our own one is.
-constexpr unsigned most_syn_ack_retransmissions = 5;
 }  // namespace
 
 void connection::arm() noexcept {
@@ -45,6 +43,7 @@ void connection::on_transmission_timer(instant now) {
         loss_recovery::context c = recovery_context(now);
         const recovery_mark before = mark_of(tx_->recovery);
         tx_->recovery.on_reorder_timer(c);
+        take_mtu_probe_loss(now);
         note_reduction(before);
         mark_transmit();
     }
@@ -95,8 +94,7 @@ instant connection::give_up_at() const noexcept {
 }
 
 bool connection::is_given_up(instant now) const noexcept {
-    if (state_ == state::syn_received && passive_ &&
-        rto_.backoffs() >= most_syn_ack_retransmissions) {
+    if (state_ == state::syn_received && passive_ && rto_.backoffs() >= syn_cache::most_repeats) {
         return true;
     }
     return now >= give_up_at();
@@ -127,6 +125,7 @@ void connection::on_retransmission_timeout(instant now) {
     } else {
         ++owner_.counters_.tcp_timeouts;
         if (tx_ == nullptr) attach_transmission(now);
+        on_path_timeout(now);
         loss_recovery::context c = recovery_context(now);
         tx_->recovery.on_timeout(c, rto_.backoffs() != 0);
         ecn_.on_reduced();

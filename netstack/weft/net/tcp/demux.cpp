@@ -12,7 +12,9 @@ demux::demux(network_layer& network, const config& c, const hash_secret& secret,
       secret_{secret},
       pool_{pool},
       counters_{counters},
-      table_{secret} {}
+      table_{secret},
+      syn_cache_{*this},
+      cookies_{secret} {}
 
 demux::~demux() {
     // TIME-WAIT and orphans die with the stack; whoever holds a handle must have released it.
@@ -32,8 +34,10 @@ result<connection*> demux::connect(endpoint local, const endpoint& remote,
         if (local.port == 0) return errc::address_not_available;
     }
     const four_tuple tuple{local.address, remote.address, local.port, remote.port};
-    if (table_.find(tuple) != nullptr) return errc::address_in_use;
-    connection* c = make(tuple, options, false);
+    if (table_.find(tuple) != nullptr || syn_cache_.find(tuple) != nullptr) {
+        return errc::address_in_use;
+    }
+    connection* c = make(tuple, options, false, next_id_++);
     if (c == nullptr) return errc::no_buffers;
     c->open(now);
     return c;
@@ -63,6 +67,7 @@ void demux::close(listener& l, instant now) {
         if (c.parent_ == &l) children.push_back(&c);
     });
     for (connection* c : children) c->abort(now);
+    syn_cache_.reset_all(l, now);
     reap();
     std::erase_if(listeners_, [&](const auto& held) { return held.get() == &l; });
 }
@@ -79,6 +84,10 @@ void demux::on_segment(const four_tuple& tuple, segment& seg, instant now) {
     }
     if (c != nullptr) {
         c->on_segment(seg, now);
+    } else if (half_open* h = syn_cache_.find(tuple)) {
+        if (syn_cache_.on_segment(*h, seg, now) == syn_cache::outcome::complete) {
+            complete(*h, seg, now);
+        }
     } else if (listener* l = find_listener(tuple.local_address, tuple.local_port)) {
         answer_listen(*l, tuple, seg, above, now);
     } else {
@@ -99,43 +108,18 @@ void demux::answer_closed(const four_tuple& tuple, const segment& seg, instant n
     }
 }
 
-/// RFC 9293 §3.10.7.2.
-void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg,
-                          std::optional<sequence_number> above, instant now) {
-    if (seg.has(tcp_flags::rst)) return;  // first
-    if (seg.has(tcp_flags::ack)) {        // second
-        ++counters_.tcp_no_connection;
-        network_.send_reply({tuple, seg.ack.value(), 0, tcp_flags::rst}, now);
-        return;
-    }
-    if (!seg.has(tcp_flags::syn)) return;  // fourth: should not be here
-    // Third. A listener with nobody to accept takes no more: the peer will ask again.
-    if (l.pending_ >= l.options_.backlog || l.queued_ >= l.options_.backlog) {
-        ++counters_.tcp_backlog_overflow;
-        ++counters_.tcp_syn_dropped;
-        return;
-    }
-    connection* child = is_short_of_memory() ? nullptr : make(tuple, l.options_.connection, true);
-    if (child == nullptr) {
-        ++counters_.tcp_syn_dropped;
-        return;
-    }
-    child->parent_ = &l;
-    ++l.pending_;
-    sequence_number iss = initial_sequence(tuple, now);
-    if (above) iss = later_of(iss, *above + 65536);  // MAY-2 (1)
-    child->on_initial_syn(seg, iss, now);
-}
-
 void demux::on_icmp_error(const four_tuple& tuple, errc kind, bool is_hard, sequence_number quoted,
                           instant now) {
     connection* c = table_.find(tuple);
-    if (c == nullptr) {
-        ++counters_.icmp_error_unmatched;
+    if (c != nullptr) {
+        c->on_icmp_error(kind, is_hard, quoted, now);
+        reap();
         return;
     }
-    c->on_icmp_error(kind, is_hard, quoted, now);
-    reap();
+    // What a stranger began is not ended by what strangers say (RFC 5927 §4).
+    const half_open* h = syn_cache_.find(tuple);
+    ++(h != nullptr && quoted == h->iss ? counters_.icmp_error_delivered
+                                        : counters_.icmp_error_unmatched);
 }
 
 void demux::on_packet_too_big(const four_tuple& tuple, std::uint32_t mtu_bytes,
@@ -152,6 +136,8 @@ void demux::on_unreachable(connection& c, errc kind, instant now) {
     reap();
 }
 
+void demux::on_unreachable(half_open& h, instant now) { syn_cache_.end(h, event::timed_out, now); }
+
 void demux::on_timeout(instant now) {
     timers_.advance(now);
     reap();
@@ -164,28 +150,20 @@ void demux::end_turn(connection& c, bool has_sent) noexcept {
     if (has_sent) transmitting_.push_back(c);
 }
 
+void demux::resume(ip::neighbor_waiter& w) noexcept {
+    if (w.kind() == half_open::waiter_kind) {
+        syn_cache_.resume(static_cast<half_open&>(w));
+    } else {
+        static_cast<connection&>(w).mark_transmit();
+    }
+}
+
 // ---- what connections ask for
 
-/// The third step of a handshake: is there room in the accept queue?
-bool demux::may_establish(const connection& child) noexcept {
-    const listener& l = *child.parent_;
-    if (l.queued_ < l.options_.backlog) return true;
-    ++counters_.tcp_backlog_overflow;
-    return false;
-}
-
-void demux::on_child_established(connection& child) noexcept {
-    listener& l = *child.parent_;
-    --l.pending_;
-    ++l.queued_;
-    l.completed_.push_back(child);
-    if (!l.waiters_.empty()) l.waiters_.front().post();
-}
-
-connection* demux::make(const four_tuple& tuple, const connection_options& options,
-                        bool is_passive) {
-    if (table_.size() >= config_.max_connections) return nullptr;
-    connection& c = slab_.create(*this, next_id_++, tuple, options, is_passive);
+connection* demux::make(const four_tuple& tuple, const connection_options& options, bool is_passive,
+                        connection_id id) {
+    if (connection_count() >= config_.max_connections) return nullptr;
+    connection& c = slab_.create(*this, id, tuple, options, is_passive);
     table_.insert(c);
     return &c;
 }
@@ -220,7 +198,9 @@ void demux::discount(connection& c) noexcept {
 bool demux::may_reopen(const connection& c, const segment& seg) noexcept {
     if (!seg.has(tcp_flags::syn) || seg.flags.has_any(tcp_flags::ack | tcp_flags::rst))
         return false;
-    if (find_listener(c.tuple_.local_address, c.tuple_.local_port) == nullptr) return false;
+    const listener* l = find_listener(c.tuple_.local_address, c.tuple_.local_port);
+    // A cookie cannot promise a number beyond those that the old connection used.
+    if (l == nullptr || !has_room_for_record(*l)) return false;
     if (c.timestamps_ && seg.options.has_timestamps()) {
         const std::uint32_t value = seg.options.timestamps().value;
         if (static_cast<std::int32_t>(value - c.ts_recent_) > 0) return true;
@@ -253,7 +233,8 @@ std::uint16_t demux::choose_port(const endpoint& remote, const ip_address& local
     for (std::uint32_t tried = 0; tried < count; ++tried) {
         const auto port = static_cast<std::uint16_t>(config_.ephemeral_port_first +
                                                      (offset + port_counter_++) % count);
-        if (table_.find({local, remote.address, port, remote.port}) == nullptr) return port;
+        const four_tuple tuple{local, remote.address, port, remote.port};
+        if (table_.find(tuple) == nullptr && syn_cache_.find(tuple) == nullptr) return port;
     }
     return 0;
 }
@@ -276,8 +257,12 @@ bool demux::may_challenge(instant now) noexcept {
         challenges_left_ =
             mean / 2 + static_cast<std::uint32_t>(keyed_hash(secret_, {second, 4}) % (mean + 1));
     }
-    if (challenges_left_ == 0) return false;
+    if (challenges_left_ == 0) {
+        ++counters_.tcp_challenge_acks_limited;
+        return false;
+    }
     --challenges_left_;
+    ++counters_.tcp_challenge_acks;
     return true;
 }
 

@@ -13,6 +13,8 @@
 #include <weft/net/tcp/connection_table.hpp>
 #include <weft/net/tcp/keyed_hash.hpp>
 #include <weft/net/tcp/listener.hpp>
+#include <weft/net/tcp/syn_cache.hpp>
+#include <weft/net/tcp/syn_cookie.hpp>
 
 #include <memory>
 #include <optional>
@@ -70,6 +72,7 @@ public:
                            std::uint32_t quoted_bytes, sequence_number quoted, instant now);
     /// The next hop of `c` does not answer, or there is none.
     void on_unreachable(connection& c, errc kind, instant now);
+    void on_unreachable(half_open& h, instant now);
     void on_timeout(instant now);
 
     // output
@@ -79,8 +82,13 @@ public:
     }
     /// Its turn is over: to the back of the line, or out of it when it had nothing to say.
     void end_turn(connection& c, bool has_sent) noexcept;
+    /// The half-open connection whose SYN,ACK is due; nullptr: there is none.
+    [[nodiscard]] half_open* answering() noexcept { return syn_cache_.answering(); }
+    void poll_syn_ack(half_open& h, outgoing& out, instant now) {
+        syn_cache_.poll_syn_ack(h, out, now);
+    }
     /// Back into the line, after its next hop was resolved.
-    void resume(connection& c) noexcept { c.mark_transmit(); }
+    void resume(ip::neighbor_waiter& w) noexcept;
 
     // the host's side
     /// The next connection with signals, off the list; nullptr: none.
@@ -90,8 +98,17 @@ public:
 
     // queries
     [[nodiscard]] instant next_timeout() const noexcept { return timers_.next_deadline(); }
-    [[nodiscard]] std::size_t connection_count() const noexcept { return table_.size(); }
+    /// In any state but CLOSED and LISTEN, half-open ones included.
+    [[nodiscard]] std::size_t connection_count() const noexcept {
+        return table_.size() + syn_cache_.size();
+    }
+    [[nodiscard]] std::size_t half_open_count() const noexcept { return syn_cache_.size(); }
+    /// What half-open connections take of the memory.
+    [[nodiscard]] std::size_t half_open_bytes() const noexcept {
+        return syn_cache_.reserved_bytes();
+    }
     [[nodiscard]] std::uint32_t orphan_count() const noexcept { return orphans_; }
+    /// Those that have a TCB.
     template <class Visit>
     void for_each_connection(Visit visit) {
         table_.for_each(visit);
@@ -101,6 +118,7 @@ public:
 
 private:
     friend class connection;
+    friend class syn_cache;
 
     void answer_closed(const four_tuple& tuple, const segment& seg, instant now);
     /// `above`: the connection in TIME-WAIT that the SYN took over had used numbers up to there.
@@ -110,17 +128,37 @@ private:
     [[nodiscard]] bool is_listening(const ip_address& address, std::uint16_t port) const noexcept;
     listener* find_listener(const ip_address& address, std::uint16_t port) noexcept;
     [[nodiscard]] std::uint16_t choose_port(const endpoint& remote, const ip_address& local);
-    [[nodiscard]] bool may_establish(const connection& child) noexcept;
+    /// The third step of a handshake: is there room in the accept queue?
+    [[nodiscard]] bool may_establish(const listener& l) noexcept;
+    /// The third step has come: from here on there is a TCB.
+    void complete(half_open& h, segment& seg, instant now);
+    void begin(connection& child, const handshake& h, segment& seg, instant now);
+    [[nodiscard]] bool has_room_for_record(const listener& l) const noexcept;
+    void send_cookie(handshake& h, instant now);
+    bool take_cookie(listener& l, const four_tuple& tuple, segment& seg, instant now);
     void on_child_established(connection& child) noexcept;
     [[nodiscard]] bool is_short_of_memory() const noexcept {
         return pool_.bytes_out() > pool_.limit_bytes() / 8 * 7;
+    }
+    /// What buffers that grow with their path must know.
+    [[nodiscard]] memory_use memory() const noexcept {
+        return memory_use_of(pool_.bytes_out(), pool_.limit_bytes());
     }
     /// Text behind a gap is a loan that the peer may never make good: it gets half the memory, so
     /// that text in order, which frees what waits behind it, still gets in.
     [[nodiscard]] bool may_hold() const noexcept {
         return pool_.bytes_out() <= pool_.limit_bytes() / 2;
     }
-    connection* make(const four_tuple& tuple, const connection_options& options, bool is_passive);
+    connection* make(const four_tuple& tuple, const connection_options& options, bool is_passive,
+                     connection_id id);
+    /// Tells the observer what became of a handshake that has no TCB.
+    void announce(const handshake& h, state from, event e, instant now) noexcept;
+    void announce_handshake(const handshake& h, instant now) noexcept;
+    /// A segment of a handshake, in the listener's traffic class.
+    [[nodiscard]] reply reply_for(const handshake& h, sequence_number seq,
+                                  tcp_flags flags) const noexcept;
+    [[nodiscard]] tcp_flags syn_ack_flags(const handshake& h) const noexcept;
+    [[nodiscard]] wire::tcp_options syn_ack_options(const handshake& h, instant now) const noexcept;
     /// A connection reached CLOSED: out of the table, and buried if nobody holds a handle.
     void forget(connection& c) noexcept;
     /// To be destroyed by reap(), when no code of the connection is running any more.
@@ -130,7 +168,20 @@ private:
     void discount(connection& c) noexcept;
     [[nodiscard]] bool may_reopen(const connection& c, const segment& seg) noexcept;
     [[nodiscard]] sequence_number initial_sequence(const four_tuple& tuple, instant now) const;
+    /// RFC 5961 §7; counted either way.
     [[nodiscard]] bool may_challenge(instant now) noexcept;
+    /// RFC 7323 §5.4: a millisecond clock, from an origin that a stranger cannot tell.
+    [[nodiscard]] static std::uint32_t timestamp_clock(instant now) noexcept {
+        return static_cast<std::uint32_t>(
+            std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
+    }
+    [[nodiscard]] std::uint32_t timestamp_offset(const four_tuple& tuple) const noexcept {
+        return static_cast<std::uint32_t>(keyed_hash(secret_, tuple, 2));
+    }
+    /// What we announce with a SYN (RFC 9293 §3.7.1, MUST-67).
+    [[nodiscard]] std::uint16_t offered_mss() const noexcept;
+    /// The window of a SYN, which is never scaled (RFC 7323 §2.2).
+    [[nodiscard]] std::uint16_t syn_window(const connection_options& options) const noexcept;
 
     network_layer& network_;
     config config_;
@@ -142,6 +193,9 @@ private:
     slab<transmission> transmissions_;  // before the connections, which give theirs back
     slab<connection> slab_;
     connection_table table_;
+    syn_cache syn_cache_;
+    syn_cookies cookies_;
+    std::optional<instant> last_cookie_at_;
     std::vector<std::unique_ptr<listener>> listeners_;
     intrusive_list<connection, signaled_tag> signaled_;
     intrusive_list<connection, transmit_tag> transmitting_;

@@ -1,5 +1,5 @@
 #pragma once
-// A passive OPEN (RFC 9293 §3.10.1): stays in LISTEN and makes a child of each SYN.
+// A passive OPEN (RFC 9293 §3.10.1): stays in LISTEN; each SYN begins a handshake (syn_cache.hpp).
 //
 // Holds the children whose handshake is complete until they are accepted, and counts those under
 // way. Both are bounded by the backlog. "Return to LISTEN" in the RFC is the end of a child here.
@@ -41,6 +41,7 @@ public:
 private:
     friend class demux;
     friend class connection;
+    friend class syn_cache;
 
     endpoint local_;
     listen_options options_;

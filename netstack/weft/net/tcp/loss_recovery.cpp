@@ -111,7 +111,11 @@ void loss_recovery::detect_by_rack(context& c) noexcept {
     if (was_resent && c.ranges.retransmitted_bytes() < resent) {
         ++c.counters.tcp_lost_retransmissions;
     }
-    if (!(phase_ == recovery_phase::recovery || phase_ == recovery_phase::loss)) enter_recovery(c);
+    if (phase_ == recovery_phase::recovery || phase_ == recovery_phase::loss) return;
+    const std::optional<sent_range> first = c.ranges.first_lost(c.mtu_probe.size());
+    const bool is_probe_alone = first && c.ranges.lost_bytes() == c.mtu_probe.size() &&
+                                first->begin == c.mtu_probe.begin && first->end == c.mtu_probe.end;
+    if (!is_probe_alone) enter_recovery(c);
 }
 
 /// Without SACK, or where its blocks do not arrive: RFC 5681 §3.2, RFC 6582 §3.2.
@@ -137,6 +141,10 @@ void loss_recovery::count_duplicates(const acknowledgment& a, context& c) noexce
         if (leads) c.congestion.set_window(c.congestion.window() + c.mss);
     } else if (duplicates_ == duplicate_threshold && phase_ != recovery_phase::loss &&
                c.una > recover_) {
+        if (c.mtu_probe.holds(c.una)) {
+            c.ranges.mark_first_lost(c.mtu_probe.end - c.una);
+            return;
+        }
         c.ranges.mark_first_lost(c.mss);
         enter_recovery(c);
         by_duplicates_ = true;

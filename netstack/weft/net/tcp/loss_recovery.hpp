@@ -41,6 +41,9 @@ public:
         std::uint32_t mss = 0;
         duration smoothed_rtt = duration::zero();
         instant now;
+        /// The text of a path MTU probe in flight: its loss alone is no sign of congestion (RFC
+        /// 4821 §7.6.2), and begins no recovery.
+        sequence_span mtu_probe = {};
     };
 
     /// One acknowledgment, after the ranges were updated.

@@ -32,6 +32,13 @@ enum class mtu_probing_mode : std::uint8_t {
     always,         ///< from the start, from `base_mtu_bytes` upward
 };
 
+/// When a SYN is answered with a cookie and no record is kept of it (RFC 4987 §3.6).
+enum class cookie_policy : std::uint8_t {
+    on_overflow,  ///< when there is no room for a record
+    always,       ///< never a record
+    never,        ///< what there is no room for is dropped
+};
+
 /// Explicit congestion notification (RFC 3168, SHLD-8).
 enum class ecn_mode : std::uint8_t {
     off,      ///< neither asked for nor agreed to
@@ -47,6 +54,8 @@ struct connection_options {
     /// How long data, a SYN or a FIN may stay unacknowledged before the connection times out
     /// (R2, RFC 9293 §3.8.3, MUST-21). Zero: 5 minutes for data (§3.10.1), 3 for a SYN (MUST-23).
     duration user_timeout = duration::zero();
+    /// 0: as large as the path needs, within config::send_buffer_initial_bytes and _max_bytes. Else
+    /// that large, from the start and for good. Likewise `receive_buffer_bytes`.
     std::uint32_t send_buffer_bytes = 1U << 20;
     /// The Diffserv field of what is sent, IPv4's TOS or IPv6's traffic class (RFC 9293 §3.9.1.9,
     /// MUST-48). The two low bits are ECN's (RFC 3168) and are not looked at.
@@ -61,8 +70,9 @@ struct connection_options {
 static_assert(std::is_trivially_destructible_v<connection_options>);
 
 struct listen_options {
-    /// Connections that wait to be accepted, and as many handshakes under way. A SYN above that is
-    /// dropped and counted.
+    /// Connections that wait to be accepted, and as many handshakes under way. SYNs above the first
+    /// limit are dropped, above the second answered as `config::syn_cookies` says; both are
+    /// counted.
     std::uint32_t backlog = 1024;
     connection_options connection = {};
 };
@@ -84,20 +94,29 @@ struct config {
     std::uint8_t window_shift = shift_by_buffer;
     bool timestamps = true;                ///< RFC 7323 §3
     bool selective_acknowledgment = true;  ///< RFC 2018
+    bool tail_loss_probes = true;          ///< RFC 8985 §7, where SACK is in use
     ecn_mode ecn = ecn_mode::accept;       ///< RFC 3168
     /// Nagle's rule (SHLD-7): a short segment waits for an earlier short one only (RFC 9293
     /// appendix A.3), instead of for all that is unacknowledged.
     bool short_waits_for_short = false;
-    bool tail_loss_probes = true;  ///< RFC 8985 §7, where SACK is in use
-    // Not in effect yet: connections follow routers (RFC 1191), tcp::path_mtu is not asked by them.
     mtu_probing_mode mtu_probing = mtu_probing_mode::on_black_hole;
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.
     std::uint32_t least_mtu_bytes = 552;
     std::uint8_t black_hole_timeouts = 2;  ///< in a row, of a full packet, until it is one
     duration mtu_raise_interval = std::chrono::minutes{10};  ///< RFC 1191 §6.3, RFC 4821 §7.3
+    // Buffers whose size follows the path: where they begin, and what they may grow to. The window
+    // scale that our SYN offers is for the latter.
+    std::uint32_t send_buffer_initial_bytes = 128U << 10;
+    std::uint32_t send_buffer_max_bytes = 32U << 20;
+    std::uint32_t receive_buffer_initial_bytes = 64U << 10;  ///< RFC 6928: 10 segments, and more
+    std::uint32_t receive_buffer_max_bytes = 32U << 20;
     std::uint32_t max_connections = 1U << 20;
     std::uint32_t max_orphans = 16384;
+    /// Handshakes that strangers have begun, of all listeners together (RFC 4987 §3.5); each costs
+    /// about a hundred bytes.
+    std::uint32_t max_half_open = 8192;
+    cookie_policy syn_cookies = cookie_policy::on_overflow;
     std::uint32_t challenge_acks_per_second = 1000;  ///< RFC 5961 §7
     std::uint16_t ephemeral_port_first = 32768;      ///< RFC 6056 §3.2
     std::uint16_t ephemeral_port_last = 65535;

@@ -100,21 +100,25 @@ void path_mtu::reduce(std::uint32_t bytes, const config& c, instant now) noexcep
     next_probe_at_ = now + c.mtu_raise_interval;
 }
 
-bool path_mtu::on_timeout(std::uint32_t packet_bytes, const config& c, instant now) noexcept {
+path_mtu::timeout_effect path_mtu::on_timeout(std::uint32_t packet_bytes, const config& c,
+                                              instant now) noexcept {
     if (claimed_ != 0) {  // MAXSEGRTO of RFC 5927 §7.2 is 1
         reduce(claimed_, c, now);
-        return true;
+        return timeout_effect::believed_router;
     }
-    if (c.mtu_probing == mtu_probing_mode::off || packet_bytes <= c.least_mtu_bytes) return false;
+    if (c.mtu_probing == mtu_probing_mode::off || packet_bytes <= c.least_mtu_bytes) {
+        return timeout_effect::none;
+    }
     if (raised_from_ != 0 && largest_acked_ < current_ && packet_bytes > raised_from_) {
         // The probe got through, and the first packets of its size do not (RFC 4821 §7.8).
         const std::uint16_t back_to = raised_from_;
         reduce(back_to, c, now);
-        return true;
+        return timeout_effect::black_hole;
     }
     // One timeout is congestion; after the first step down each further one means the next step.
     if (timeouts_ < 255) ++timeouts_;
-    return timeouts_ >= c.black_hole_timeouts && fall_into_black_hole(c, now);
+    const bool falls = timeouts_ >= c.black_hole_timeouts && fall_into_black_hole(c, now);
+    return falls ? timeout_effect::black_hole : timeout_effect::none;
 }
 
 /// RFC 4821 §7.7: down to what should get through everywhere, and up again from there by probes.

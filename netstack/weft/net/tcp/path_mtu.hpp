@@ -51,8 +51,10 @@ public:
     /// `claimed` bytes; 0: it does not say (RFC 1191 §5). `quoted_bytes`: the length of the packet.
     verdict on_packet_too_big(std::uint32_t claimed, std::uint32_t quoted_bytes,
                               sequence_number quoted, const config& c, instant now) noexcept;
-    /// The first packet in flight, of this size, has timed out. True: current() has changed.
-    bool on_timeout(std::uint32_t packet_bytes, const config& c, instant now) noexcept;
+    /// What a timeout has changed.
+    enum class timeout_effect : std::uint8_t { none, believed_router, black_hole };
+    /// The first packet in flight, of this size, has timed out: current() may be less now.
+    timeout_effect on_timeout(std::uint32_t packet_bytes, const config& c, instant now) noexcept;
 
     /// The size of the probe that is due, 0: none is. In mode `off` raises current() when its time
     /// has come (RFC 1191 §6.3) instead; ask for it again.
@@ -60,9 +62,10 @@ public:
     void on_probe_sent(sequence_number begin, sequence_number end,
                        std::uint32_t packet_bytes) noexcept;
     [[nodiscard]] bool is_probing() const noexcept { return probe_bytes_ != 0; }
-    /// The text of the probe that is in flight. Precondition: is_probing().
-    [[nodiscard]] sequence_number probe_begin() const noexcept { return probe_begin_; }
-    [[nodiscard]] sequence_number probe_end() const noexcept { return probe_end_; }
+    /// The text of the probe that is in flight; empty when none is.
+    [[nodiscard]] sequence_span in_flight() const noexcept {
+        return is_probing() ? sequence_span{probe_begin_, probe_end_} : sequence_span{};
+    }
     /// It arrived, by whatever the peer says: current() has changed.
     void on_probe_arrived(const config& c, instant now) noexcept;
     /// It alone is lost: it was too large. No other for `pause` (RFC 4821 §7.6.2).

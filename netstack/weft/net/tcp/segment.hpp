@@ -33,6 +33,7 @@ struct segment {
     std::uint8_t traffic_class = 0;  ///< of the packet: Diffserv and, in the two low bits, ECN
     wire::tcp_options options;
     slice text;
+    bool text_refused = false;        ///< it had text, which a closed window kept out
     std::uint32_t segment_bytes = 0;  ///< payload bytes of each segment a device put together; or 0
 
     [[nodiscard]] bool has(tcp_flags f) const noexcept { return flags.has(f); }
@@ -46,7 +47,7 @@ struct segment {
     }
 };
 
-/// A segment without a connection or text: RST, or an acknowledgment from no TCB.
+/// A segment without a connection or text: RST, a cookie, or an acknowledgment from no TCB.
 struct reply {
     four_tuple tuple;
     std::uint32_t sequence = 0;
@@ -54,6 +55,19 @@ struct reply {
     tcp_flags flags;
     std::uint8_t traffic_class = 0;
     std::uint8_t hop_limit = 0;  ///< 0: config::hop_limit
+    std::uint16_t window = 0;    ///< as on the wire
+    wire::tcp_options options = {};
+};
+
+/// A segment to send: header and options; the text is already in the slot's payload.
+struct outgoing {
+    wire::tcp_header header;
+    wire::tcp_options options;
+    std::uint16_t segment_bytes = 0;  ///< nonzero: to be cut into segments of this size
+    bool retransmission = false;
+    bool may_fragment = false;  ///< routers may cut it: the path takes less than we send
+    std::uint8_t traffic_class = 0;  ///< of the packet: Diffserv and, in the two low bits, ECN
+    std::uint8_t hop_limit = 0;
 };
 
 }  // namespace weft::net::tcp

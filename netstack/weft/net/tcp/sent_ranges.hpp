@@ -68,6 +68,10 @@ public:
     [[nodiscard]] const sent_range& operator[](std::uint32_t i) const noexcept {
         return ranges_[i];
     }
+    /// What probed a closed window, and nothing else.
+    [[nodiscard]] bool is_one_probe() const noexcept {
+        return ranges_.size() == 1 && front().is(sent_range::probe);
+    }
     [[nodiscard]] std::uint32_t total_bytes() const noexcept { return total_bytes_; }
     [[nodiscard]] std::uint32_t lost_bytes() const noexcept { return lost_bytes_; }
     [[nodiscard]] std::uint32_t sacked_bytes() const noexcept { return sacked_bytes_; }

@@ -45,6 +45,17 @@ private:
     std::uint32_t value_ = 0;
 };
 
+/// What lies from `begin` up to, and without, `end`.
+struct sequence_span {
+    sequence_number begin;
+    sequence_number end;
+
+    [[nodiscard]] constexpr std::uint32_t size() const noexcept { return end - begin; }
+    [[nodiscard]] constexpr bool holds(sequence_number s) const noexcept {
+        return s - begin < size();
+    }
+};
+
 [[nodiscard]] constexpr sequence_number later_of(sequence_number a, sequence_number b) noexcept {
     return a < b ? b : a;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What a connection needs once it sends text: congestion control, loss recovery, rate samples and
-// pacing, in one block.
+// What a connection needs once it sends text: congestion control, loss recovery, rate samples,
+// pacing and the size of packets, in one block.
 //
 // Attached to the connection before its first text leaves and given back with the connection's
 // end, so that one which only listens, or only receives, does not pay for it.
@@ -9,6 +9,7 @@
 #include <weft/net/tcp/delivery_rate.hpp>
 #include <weft/net/tcp/loss_recovery.hpp>
 #include <weft/net/tcp/pacer.hpp>
+#include <weft/net/tcp/path_mtu.hpp>
 
 namespace weft::net::tcp {
 
@@ -17,8 +18,9 @@ struct transmission {
     loss_recovery recovery;
     delivery_rate rate;
     pacer pace;
-    instant probe_at = never;   ///< the next tail loss probe
-    instant pace_at = never;    ///< when what the pacer holds back may leave
+    path_mtu path;
+    instant probe_at = never;  ///< the next tail loss probe
+    instant pace_at = never;   ///< when what the pacer holds back may leave
     sequence_number short_end;  ///< of the last segment that was not full (RFC 9293 appendix A.3)
     bool probe_due = false;
 

@@ -1,0 +1,124 @@
+#include "two_hosts.hpp"
+
+using namespace weft;
+using namespace weft::sim::test;
+
+// What loss recovery is for, on a path with a rate: known failures of other stacks, each as a run.
+
+namespace {
+
+constexpr std::uint64_t rate = 20'000'000;  // bits a second
+constexpr std::size_t size = std::size_t{3} << 20;
+
+/// A path of 40 ms and 20 Mbit/s with a queue of one round trip.
+net::link_options path() {
+    net::link_options wire{.delay = 20ms, .bits_per_second = rate};
+    wire.queue.limit_bytes = 100'000;
+    return wire;
+}
+
+task<> transfer(two_hosts& on, std::string text, net::tcp::congestion_algorithm algorithm,
+                duration& took) {
+    const net::tcp::connection_options options{.congestion = algorithm};
+    stream_pair pair;
+    co_await open_pair(on, pair, options);
+    const instant begin = on.world.now();
+    const auto [written, read] =
+        co_await when_all(write_and_shut_down(pair.client, text), read_to_end(pair.server));
+    took = on.world.now() - begin;
+    CHECK(written.has_value());
+    CHECK(read.value_or("") == text);
+}
+
+/// The acknowledgments of 50 ms come a second late; none is lost.
+task<> stall_after(two_hosts& on, duration time) {
+    net::link_options slow = path();
+    slow.delay = 1s;
+    (void)co_await sleep_for(time);
+    on.world.device_of(on.server).set_link(slow);
+    (void)co_await sleep_for(50ms);
+    on.world.device_of(on.server).set_link(path());
+}
+
+struct outcome {
+    double share = 0;  ///< of the path's rate, in text delivered
+    net::stack_counters sender;
+};
+
+outcome run(const net::link_options& there, const net::link_options& back, std::uint64_t seed,
+            net::tcp::congestion_algorithm algorithm = net::tcp::congestion_algorithm::cubic) {
+    two_hosts on{seed};
+    on.get_acquainted();
+    on.world.device_of(on.client).set_link(there);
+    on.world.device_of(on.server).set_link(back);
+    duration took{};
+    on.world.run(transfer(on, pattern(size), algorithm, took));
+    const double seconds = std::chrono::duration<double>(took).count();
+    return {static_cast<double>(size) * 8 / seconds / static_cast<double>(rate),
+            on.client.counters()};
+}
+
+task<> transfer_and_stall(two_hosts& on, std::string text, duration& took) {
+    co_await when_all(transfer(on, std::move(text), net::tcp::congestion_algorithm::cubic, took),
+                      stall_after(on, 400ms));
+}
+
+}  // namespace
+
+TEST_SUITE("sim.loss_recovery") {
+TEST_CASE("mild reordering costs no throughput: what is late is not sent again") {
+    net::link_options wire = path();
+    const double plain = run(wire, path(), 1).share;
+    CHECK(plain > 0.8);
+    wire.reorder = 0.05;
+    wire.reorder_by = 5ms;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        const outcome mixed = run(wire, path(), seed);
+        CAPTURE(seed);
+        CHECK(mixed.share > 0.85 * plain);
+        CHECK(mixed.sender.tcp_timeouts == 0);
+        CHECK(mixed.sender.tcp_retransmitted_segments < 200);  // of 2,200
+    }
+}
+
+TEST_CASE("one segment in a hundred lost: recovered without timeouts, and nothing sent twice") {
+    net::link_options wire = path();
+    wire.loss = 0.01;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        const outcome lossy = run(wire, path(), seed);
+        CAPTURE(seed);
+        const std::uint64_t segments = size / 1448;
+        CHECK(lossy.sender.tcp_timeouts <= 1);
+        CHECK(lossy.sender.tcp_retransmitted_segments < segments * 3 / 100);
+        CHECK(lossy.sender.tcp_retransmitted_segments > 0);
+    }
+}
+
+TEST_CASE("lost acknowledgments cost nothing: the next one says it all") {
+    net::link_options back = path();
+    back.loss = 0.2;
+    const outcome run_of_it = run(path(), back, 1);
+    CHECK(run_of_it.share > 0.75);
+    CHECK(run_of_it.sender.tcp_timeouts == 0);
+}
+
+TEST_CASE("a path that stalls for a second: the timeout is found needless, the window comes back") {
+    two_hosts on{1};
+    on.get_acquainted();
+    on.world.device_of(on.client).set_link(path());
+    on.world.device_of(on.server).set_link(path());
+    duration took{};
+    on.world.run(transfer_and_stall(on, pattern(size), took));
+    const net::stack_counters& c = on.client.counters();
+    CAPTURE(counters_of(on.client));
+    CHECK(c.tcp_retransmitted_segments < 30);
+    CHECK(c.tcp_timeouts <= c.tcp_spurious_timeouts + c.tcp_tail_probes);
+}
+
+TEST_CASE("BBR keeps its rate where one segment in fifty is lost") {
+    net::link_options wire = path();
+    wire.loss = 0.02;
+    const outcome lossy = run(wire, path(), 1, net::tcp::congestion_algorithm::bbr);
+    CHECK(lossy.share > 0.5);
+}
+}
