@@ -70,7 +70,7 @@ struct walk {
         return sizes;
     }
 
-    config settings;
+    config settings{.black_hole_timeouts = 2};
     path_mtu path;
     sequence_number next{1};
     instant now{1h};

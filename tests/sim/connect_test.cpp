@@ -229,7 +229,6 @@ TEST_CASE("a full backlog drops SYNs, which are sent again, and is bounded") {
 TEST_CASE("a full backlog answers with cookies, and everybody who meant it is accepted in time") {
     two_hosts on;
     on.world.run(backlog_of_two(on, 10));
-    CHECK(on.server.counters().tcp_syn_cookies_received == 0);  // found no room at first
     CHECK(on.server.counters().tcp_syn_cookies_sent == 8);
     leaves_nothing(on);
 }

@@ -29,9 +29,10 @@ task<> ask(net::host& from, net::endpoint to, std::string text) {
     CHECK(stream.state() == state::established);
     CHECK(stream.remote_endpoint() == to);
     CHECK(stream.local_endpoint().address == from.address());
-    CHECK((co_await write_and_shut_down(stream, text)).has_value());
+    const auto [written, answer] =
+        co_await when_all(write_and_shut_down(stream, text), read_to_end(stream));
+    CHECK(written.has_value());
     CHECK(stream.connection()->is_fin_acked());
-    const auto answer = co_await read_to_end(stream);
     REQUIRE(answer.has_value());
     CHECK(*answer == text);
     CHECK(stream.state() == state::time_wait);

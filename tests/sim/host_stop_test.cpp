@@ -7,7 +7,7 @@ namespace {
 
 task<> stop_drains(two_hosts& on) {
     stream_pair pair;
-    co_await open_pair(on, pair);
+    co_await open_pair(on, pair, {.send_buffer_bytes = 1U << 20});
     auto listening = on.client.listen(port);
     const std::string text = pattern(200'000);
     CHECK((co_await pair.client.write_all(bytes_of(std::string_view{text}))).has_value());

@@ -103,6 +103,7 @@ TEST_CASE("lost acknowledgments cost nothing: the next one says it all") {
 }
 
 TEST_CASE("a path that stalls for a second: the timeout is found needless, the window comes back") {
+    const outcome plain = run(path(), path(), 1);
     two_hosts on{1};
     on.get_acquainted();
     on.world.device_of(on.client).set_link(path());
@@ -111,8 +112,9 @@ TEST_CASE("a path that stalls for a second: the timeout is found needless, the w
     on.world.run(transfer_and_stall(on, pattern(size), took));
     const net::stack_counters& c = on.client.counters();
     CAPTURE(counters_of(on.client));
-    CHECK(c.tcp_retransmitted_segments < 30);
-    CHECK(c.tcp_timeouts <= c.tcp_spurious_timeouts + c.tcp_tail_probes);
+    CHECK(c.tcp_timeouts >= 1);
+    CHECK(c.tcp_spurious_timeouts == 1);  // however often the timer ran out meanwhile
+    CHECK(c.tcp_retransmitted_segments < plain.sender.tcp_retransmitted_segments + 10);
 }
 
 TEST_CASE("BBR keeps its rate where one segment in fifty is lost") {

@@ -56,7 +56,7 @@ struct connection_options {
     duration user_timeout = duration::zero();
     /// 0: as large as the path needs, within config::send_buffer_initial_bytes and _max_bytes. Else
     /// that large, from the start and for good. Likewise `receive_buffer_bytes`.
-    std::uint32_t send_buffer_bytes = 1U << 20;
+    std::uint32_t send_buffer_bytes = 0;
     /// The Diffserv field of what is sent, IPv4's TOS or IPv6's traffic class (RFC 9293 §3.9.1.9,
     /// MUST-48). The two low bits are ECN's (RFC 3168) and are not looked at.
     std::uint8_t traffic_class = 0;
@@ -64,7 +64,7 @@ struct connection_options {
     /// What did not end the connection is kept for take_soft_error() (RFC 9293 §3.9.1.8); off: it
     /// is not (SHLD-20).
     bool soft_errors = true;
-    std::uint32_t receive_buffer_bytes = 1U << 20;
+    std::uint32_t receive_buffer_bytes = 0;
     bool linger_abort = false;  ///< destroying the stream aborts instead of closing
 };
 static_assert(std::is_trivially_destructible_v<connection_options>);
@@ -103,7 +103,7 @@ struct config {
     std::uint32_t base_mtu_bytes = 1024;  ///< what gets through nearly everywhere (RFC 4821 §7.2)
     /// A router's word makes packets no smaller than this; on a narrower path they may be cut.
     std::uint32_t least_mtu_bytes = 552;
-    std::uint8_t black_hole_timeouts = 2;  ///< in a row, of a full packet, until it is one
+    std::uint8_t black_hole_timeouts = 3;  ///< in a row, of a full packet, until it is one
     duration mtu_raise_interval = std::chrono::minutes{10};  ///< RFC 1191 §6.3, RFC 4821 §7.3
     // Buffers whose size follows the path: where they begin, and what they may grow to. The window
     // scale that our SYN offers is for the latter.
