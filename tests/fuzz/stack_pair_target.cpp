@@ -115,6 +115,8 @@ public:
             if (next == never || next - begin > 10min) break;
             pass(std::max(duration{1ms}, next - now()));
         }
+        // What has arrived outlives the connection, however TIME-WAIT ended.
+        for (unsigned i = 0; i < 2; ++i) read(i, most_written);
         if (!aborted_) check_outcome();
         for (watched_stack& s : sides_) s.finish();
     }
