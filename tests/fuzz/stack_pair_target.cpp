@@ -115,6 +115,8 @@ public:
             if (next == never || next - begin > 10min) break;
             pass(std::max(duration{1ms}, next - now()));
         }
+        // What has arrived outlives the connection, however TIME-WAIT ended.
+        for (unsigned i = 0; i < 2; ++i) read(i, most_written);
         if (!aborted_) check_outcome();
         for (watched_stack& s : sides_) s.finish();
     }
@@ -139,7 +141,7 @@ private:
 
     void send(unsigned way, sent_frame frame) {
         const auto seen = read_segment(frame.bytes);
-        if (seen && seen->has(tcp_flags::rst)) resets_ = true;
+        if (seen && seen->has(tcp_flags::rst) && !aborted_) check_reset(way, *seen);
         const std::size_t one =
             frame.offload.segment_bytes != 0 && seen
                 ? frame.bytes.size() - seen->text.size() + frame.offload.segment_bytes
@@ -364,7 +366,30 @@ private:
             require(handle_of(i)->read == handle_of(1 - i)->written, "every byte arrives");
             require(handle_of(i)->connection->state() == tcp::state::closed, "both ends end");
         }
-        require(!resets_, "an orderly end has no reset");
+    }
+
+    /// An orderly end resets nobody. What still comes late is for no connection, and a reset has to
+    /// answer it (RFC 9293 §3.10.7.1): the acknowledgment of a FIN that was sent twice, say, finds
+    /// LAST-ACK gone. So: whoever sends one has ended without an error. Its end took the peer's FIN
+    /// and the peer's acknowledgment of its own, so that the reset finds TIME-WAIT, or nothing.
+    void check_reset(unsigned from, const seen_segment& reset) {
+        const watched_stack::handle* const h = handle_of(from);
+        const watched_stack::handle* const peer = handle_of(1 - from);
+        require(h != nullptr && peer != nullptr, "no reset before the handshake is over");
+        require(h->connection->state() == tcp::state::closed && !h->connection->error(),
+                "only who has come to an orderly end sends a reset");
+        require(is_one_of(peer->connection->state(), tcp::state::time_wait, tcp::state::closed),
+                "a reset comes only after both FINs are acknowledged");
+        const wire::tcp_header& header = reset.tcp.header;
+        if (reset.has(tcp_flags::ack)) {  // answers a SYN, which acknowledges nothing
+            require(header.sequence == 0 &&
+                        header.acknowledgment == peer->connection->iss().value() + 1,
+                    "a reset that answers a SYN acknowledges it");
+            return;
+        }
+        // Between the acknowledgment of the SYN and that of the FIN.
+        const std::uint32_t acknowledged = header.sequence - (h->connection->iss().value() + 1);
+        require(acknowledged <= h->written + 1, "a reset stands where the late segment pointed");
     }
 
     std::array<watched_stack, 2> sides_;
@@ -372,7 +397,6 @@ private:
     std::array<std::uint32_t, 2> path_mtu_{65535, 65535};
     duration trouble_{};
     bool aborted_ = false;
-    bool resets_ = false;
 };
 
 }  // namespace

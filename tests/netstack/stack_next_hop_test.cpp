@@ -148,6 +148,45 @@ TEST_CASE(
     link.ours.close(*l, link.now);
 }
 
+TEST_CASE("acknowledgments that find no next hop are lost; they do not stay due for ever") {
+    tcp::config plain;
+    plain.timestamps = plain.selective_acknowledgment = false;
+    stack_link link{{}, plain};
+    link.introduce_peer();
+    tcp::listener* l = link.ours.listen({stack_link::our_ip, 80}, {}, link.now).value();
+    link.receive_segment({tcp_header_of(4000, 80, 5000, 0, S)});
+    const auto iss = link.segment().segment->header.sequence;
+    link.receive_segment({tcp_header_of(4000, 80, 5001, iss + 1, A)});
+    tcp::connection& c = l->accept();
+    // Text behind a gap is no progress: the next hop, old by now, is asked, does not answer, and is
+    // forgotten. Later there is a duplicate ACK due for each segment, and nowhere to send them.
+    const auto arrives = [&link, iss](std::uint32_t seq) {
+        link.receive_segment({tcp_header_of(4000, 80, seq, iss + 1, A), {}, pattern(1)});
+    };
+    link.wait(40s);
+    arrives(5003);
+    (void)link.segment();
+    link.wait(10s);
+    for (const std::uint32_t seq : {5004U, 5005U, 5006U}) arrives(seq);
+    const auto sent = link.ours.counters().tcp_segments_sent;
+    (void)link.frames();
+    link.wait(10s);
+    CHECK(c.take_soft_error() == errc::host_unreachable);
+    CHECK(c.state() == tcp::state::established);
+    CHECK(link.ours.counters().tcp_segments_sent == sent);
+    CHECK(c.violated_invariant() == "");
+
+    // The next hop is back: what was due then is not sent now.
+    link.introduce_peer();
+    REQUIRE(c.write(pattern(1), link.now).has_value());
+    const sent_frame only = link.segment();
+    CHECK(only.text.size() == 1);
+    CHECK(only.segment->header.acknowledgment == 5001);
+    c.abort(link.now);
+    c.release(link.now);
+    link.ours.close(*l, link.now);
+}
+
 TEST_CASE("connections with much to say take turns") {
     stack_link link;
     link.introduce_peer();
