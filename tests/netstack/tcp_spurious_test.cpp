@@ -130,6 +130,17 @@ TEST_CASE("one of two retransmissions reported as a duplicate: the other was nee
     CHECK(s.peer.counters.tcp_spurious_recoveries == 0);
 }
 
+TEST_CASE("a duplicate of what this recovery has not sent again says nothing of the recovery") {
+    sack_sender s;
+    s.begins_with(10, 10);
+    s.acks(0, {{1, 4}});
+    CHECK(s.sends_now() == "0R");
+    s.acks(0, {{2, 3}, {1, 4}});  // an earlier recovery's, or the path made two of one
+    CHECK(s.peer.counters.tcp_duplicate_sacks_received == 1);
+    CHECK(s.peer.counters.tcp_spurious_recoveries == 0);
+    CHECK(phase_of(s) == recovery_phase::recovery);
+}
+
 TEST_CASE("RFC 3042: the first two duplicates let a new segment go each, without SACK too") {
     sack_sender s{sack_sender::without_sack()};
     s.begins_with(30, 10);

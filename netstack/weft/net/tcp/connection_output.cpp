@@ -256,7 +256,7 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
     const sequence_number old_end = has_new ? snd_.nxt : end;
     if (!is_new) {
         in_flight_.resent(from, old_end, now, delivery);
-        tx_->recovery.on_resent(old_end - from, timestamp_now(now));
+        tx_->recovery.on_resent(from, old_end, timestamp_now(now));
         out.retransmission = true;
         owner_.counters_.tcp_retransmitted_segments += segments_of(count, out.segment_bytes);
     }

@@ -251,9 +251,10 @@ void loss_recovery::on_reorder_timer(context& c) noexcept {
     lead_window(nothing, c);
 }
 
-void loss_recovery::on_resent(std::uint32_t bytes, std::uint32_t timestamp) noexcept {
-    reduction_.on_sent(bytes);
-    spurious_.on_retransmission(bytes, timestamp);
+void loss_recovery::on_resent(sequence_number begin, sequence_number end,
+                              std::uint32_t timestamp) noexcept {
+    reduction_.on_sent(end - begin);
+    spurious_.on_retransmission(begin, end, timestamp);
 }
 
 void loss_recovery::on_probe_sent(sequence_number nxt, bool is_retransmission) noexcept {

@@ -75,7 +75,7 @@ public:
     /// `reorder_at` is reached.
     void on_reorder_timer(context& c) noexcept;
     void on_sent(std::uint32_t bytes) noexcept { reduction_.on_sent(bytes); }
-    void on_resent(std::uint32_t bytes, std::uint32_t timestamp) noexcept;
+    void on_resent(sequence_number begin, sequence_number end, std::uint32_t timestamp) noexcept;
     /// A tail loss probe has left; `nxt`: after it.
     void on_probe_sent(sequence_number nxt, bool is_retransmission) noexcept;
     /// What may_rescue() allowed has left.

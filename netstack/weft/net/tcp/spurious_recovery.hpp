@@ -25,11 +25,13 @@ public:
     void end() noexcept { watching_ = false; }
 
     /// [begin, end) was sent again, with this TSval (0 bits when there are no timestamps).
-    void on_retransmission(std::uint32_t bytes, std::uint32_t timestamp) noexcept {
+    void on_retransmission(sequence_number begin, sequence_number end,
+                           std::uint32_t timestamp) noexcept {
         if (!watching_) return;
         if (retransmitted_ == 0 && !eifel_decided_) first_timestamp_ = timestamp;
-        retransmitted_ += bytes;
-        reported_needed_ += bytes;
+        if (retransmitted_ == 0 || end > highest_) highest_ = end;
+        retransmitted_ += end - begin;
+        reported_needed_ += end - begin;
     }
 
     /// RFC 3522 §3.2 (4): SND.UNA moves for the first time since a retransmission. True: needless.
@@ -40,8 +42,10 @@ public:
     }
 
     /// The peer has received [begin, end) twice. True: everything that was sent again was needless.
+    /// What lies above all that this recovery sent again is an earlier one's, of a rescue or a tail
+    /// loss probe: it tells nothing of this one.
     [[nodiscard]] bool on_dsack(sequence_number begin, sequence_number end) noexcept {
-        if (!watching_ || retransmitted_ == 0 || begin < marker_) return false;
+        if (!watching_ || retransmitted_ == 0 || begin < marker_ || end > highest_) return false;
         const std::uint32_t bytes = end - begin;
         reported_needed_ -= bytes < reported_needed_ ? bytes : reported_needed_;
         return reported_needed_ == 0;
@@ -51,6 +55,7 @@ public:
 
 private:
     sequence_number marker_;
+    sequence_number highest_;  // end of what was sent again
     std::uint32_t retransmitted_ = 0;
     std::uint32_t reported_needed_ = 0;  // of these, not reported as duplicates
     std::uint32_t first_timestamp_ = 0;
