@@ -146,7 +146,8 @@ private:
             frame.offload.segment_bytes != 0 && seen
                 ? frame.bytes.size() - seen->text.size() + frame.offload.segment_bytes
                 : frame.bytes.size();
-        if (one > path_mtu_[way]) {
+        // What may be cut is cut, and put together again at its destination.
+        if (one > path_mtu_[way] && seen && seen->ip.dont_fragment) {
             too_big(way, frame.bytes);
             return;
         }

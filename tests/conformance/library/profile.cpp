@@ -122,6 +122,11 @@ constexpr auto settings = std::to_array<setting>({
                 text v) { o.tcp.selective_acknowledgment = read_switch(k, v); }},
     {"timestamps",
      [](network_options& o, text k, text v) { o.tcp.timestamps = read_switch(k, v); }},
+    {"mtu_probing",
+     [](network_options& o, text k, text v) {
+         o.tcp.mtu_probing = read_switch(k, v) ? net::tcp::mtu_probing_mode::on_black_hole
+                                               : net::tcp::mtu_probing_mode::off;
+     }},
     {"ecn",
      [](network_options& o, text k, text v) {
          o.tcp.ecn = read_switch(k, v) ? net::tcp::ecn_mode::request : net::tcp::ecn_mode::off;
@@ -181,6 +186,10 @@ void apply(network_options& into, std::string_view word) {
 network_options parse_profile(std::string_view text) {
     constexpr std::string_view separators = ",; \t\n";
     network_options options;
+    // Scripts say what windows and segments they want to see: neither follows the path by itself.
+    options.connection.send_buffer_bytes = 1U << 20;
+    options.connection.receive_buffer_bytes = 1U << 20;
+    options.tcp.mtu_probing = net::tcp::mtu_probing_mode::off;
     while (true) {
         const std::size_t begin = text.find_first_not_of(separators);
         if (begin == std::string_view::npos) return options;
