@@ -56,6 +56,7 @@ TEST_CASE("random programs on random wires: bytes in order, once, complete; noth
         all.ends_seen += outcome.ends_seen;
         all.errors_seen += outcome.errors_seen;
         all.never_accepted += outcome.never_accepted;
+        all.checks += outcome.checks;
         if (outcome.complaints.empty()) continue;
         ++failed;
         FAIL_CHECK("replay with WEFT_SIM_SEED=" << seed << "\n"
@@ -66,10 +67,11 @@ TEST_CASE("random programs on random wires: bytes in order, once, complete; noth
     if (seeds.is_replay) return;
     MESSAGE(seeds.count << " seeds: " << all.bytes_read << " bytes, " << all.ends_seen << " ends, "
                         << all.errors_seen << " errors on rude connections, " << all.never_accepted
-                        << " never accepted");
+                        << " never accepted; " << all.checks << " checks of a connection");
     // It was not idle.
     CHECK(all.bytes_read > 1000 * seeds.count);
     CHECK(all.ends_seen > seeds.count);
+    CHECK(all.checks > 100 * seeds.count);
     CHECK(all.errors_seen > seeds.count / 4);
     CHECK(all.never_accepted < 1 + seeds.count / 20);
 }

@@ -4,6 +4,7 @@
 #include <weft/sim/segment_splitter.hpp>
 #include <weft/sim/sequence_shifter.hpp>
 
+#include "invariant_watch.hpp"
 #include "two_hosts.hpp"
 
 #include <memory>
@@ -323,8 +324,7 @@ model_outcome run_model(const model_plan& plan, net::observer* watcher) {
     on.world.device_of(on.client).set_link(plan.up);
     on.world.device_of(on.server).set_link(plan.down);
     put_boxes(on, plan);
-    on.client.observe(watcher);
-    on.server.observe(watcher);
+    const invariant_watch watch{{&on.client, &on.server}, watcher};
 
     model in{plan, on};
     std::vector<connection_model> all(plan.connections.size());
@@ -343,6 +343,8 @@ model_outcome run_model(const model_plan& plan, net::observer* watcher) {
     }
     on.world.run_for(6h);
     check_leftovers(in);
+    if (!watch.violation().empty()) in.outcome.complaints.push_back(watch.violation());
+    in.outcome.checks = watch.checks();
     if (!in.outcome.complaints.empty()) {
         in.outcome.counters =
             "client: " + counters_of(on.client) + "\nserver: " + counters_of(on.server) + "\n";

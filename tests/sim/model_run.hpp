@@ -4,8 +4,8 @@
 //
 // Of each stream: bytes come in order, once, as they were written and not before; the end is seen
 // exactly when all were read and the writer has finished; without rudeness everything arrives and
-// nothing fails. Of each run: every operation completes, and afterwards no connection, no handle
-// and no memory is left.
+// nothing fails. Of each run: every operation completes, the variables of every connection agree at
+// every turn (invariant_watch.hpp), and afterwards no connection, no handle and no memory is left.
 
 #include "model_plan.hpp"
 
@@ -24,6 +24,7 @@ struct model_outcome {
     std::uint64_t ends_seen = 0;
     std::uint64_t errors_seen = 0;     ///< on connections with a rude end
     std::uint64_t never_accepted = 0;  ///< the handshake was given up by the server
+    std::uint64_t checks = 0;          ///< of the variables of a connection
 };
 
 /// `watcher` sees the segments of both hosts; nullptr: nobody does.
