@@ -72,7 +72,8 @@ TEST_CASE("flags set what they say") {
     const auto o = parse_profile(
         "mtu=1400, sack=off timestamps=0;window_scale=7,receive_buffer=65535 initial_rto=3s "
         "initial_window=2 delayed_ack=0.2s congestion=new_reno local=10.0.0.1:80 remote=10.0.0.2 "
-        "min_rto=1000 quick_acks=0 msl=5s send_buffer=9000 tail_loss_probe=no");
+        "min_rto=1000 quick_acks=0 challenge_interval=500ms msl=5s send_buffer=9000 "
+        "tail_loss_probe=no");
     CHECK(o.mtu == 1400);
     CHECK_FALSE(o.tcp.selective_acknowledgment);
     CHECK_FALSE(o.tcp.timestamps);
@@ -87,6 +88,7 @@ TEST_CASE("flags set what they say") {
     CHECK(o.tcp.initial_window_segments == 2);
     CHECK(o.tcp.delayed_ack == 200ms);
     CHECK(o.tcp.quick_acks == 0);
+    CHECK(o.tcp.challenge_ack_interval == std::chrono::milliseconds{500});
     CHECK(o.connection.congestion == net::tcp::congestion_algorithm::new_reno);
     CHECK(o.address == net::ipv4_address{10, 0, 0, 1});
 }

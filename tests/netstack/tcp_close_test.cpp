@@ -311,8 +311,12 @@ TEST_CASE("a new SYN beyond the old numbers opens anew from TIME-WAIT [MAY-2]") 
     CHECK(answer.has(tcp_flags::syn | tcp_flags::ack));
     CHECK(answer.ack == 5003 + 64'000);
     CHECK(answer.seq > 1002);  // beyond what the old connection used
-    CHECK(peer.connection->state() == state::closed);
     CHECK(peer.state() == state::syn_received);
+    CHECK(peer.connection->state() == state::time_wait);
+    peer.sends(ack(5003 + 64'000, answer.seq + 1));
+    CHECK(peer.connection->state() == state::closed);
+    CHECK(peer.state() == state::established);
+    CHECK(peer.listener->can_accept());
 }
 
 TEST_CASE(

@@ -265,6 +265,38 @@ TEST_CASE(
     CHECK(peer.listener->pending() == 0);
 }
 
+TEST_CASE("a connection is promised to the first that waits, and to the next if that one leaves") {
+    struct waiting : weft::operation {
+        waiting() noexcept : operation{[](operation&) noexcept {}} {}
+        void begin(weft::run_queue& queue, weft::net::tcp::listener& on) {
+            park(queue, {}, on.waiters());
+        }
+        [[nodiscard]] bool is_told() const { return current_phase() == phase::posted; }
+    };
+    weft::run_queue queue;
+    waiting first;
+    waiting second;
+    scripted_peer peer = in_state(state::listen);
+    weft::net::tcp::listener& l = *peer.listener;
+    first.begin(queue, l);
+    peer.sends(syn(5000));
+    (void)peer.sees();
+    peer.sends(ack(5001, 1001));
+    CHECK(first.is_told());
+    CHECK(l.can_accept());
+    CHECK_FALSE(l.can_accept_at_once());  // it would overtake the first
+    second.begin(queue, l);
+    l.call_next();
+    CHECK_FALSE(second.is_told());
+    l.on_called();  // the first will not come
+    l.call_next();
+    CHECK(second.is_told());
+    l.on_called();
+    CHECK(l.can_accept_at_once());
+    l.accept().release(peer.now);
+    CHECK_FALSE(l.can_accept_at_once());
+}
+
 TEST_CASE("closing a listener resets the children that nobody has accepted") {
     scripted_peer peer = in_state(state::syn_received, {.passive = true});
     peer.sends(ack(5001, 1001));

@@ -23,6 +23,13 @@ constexpr std::array synchronized{
     place{state::closing, 1002, 5002},     place{state::last_ack, 1002, 5002},
     place{state::time_wait, 1002, 5002}};
 
+/// Where a test is about what is challenged, and not about how often.
+script_options without_limit() {
+    script_options o;
+    o.config.challenge_ack_interval = weft::duration::zero();
+    return o;
+}
+
 }  // namespace
 
 TEST_SUITE("netstack.tcp.reset") {
@@ -56,7 +63,7 @@ TEST_CASE("a reset is told from an orderly close [MUST-12]") {
 TEST_CASE("a RST elsewhere in the window is challenged (RFC 5961 section 3)") {
     for (const place& p : synchronized) {
         CAPTURE(to_string(p.s));
-        scripted_peer peer = in_state(p.s);
+        scripted_peer peer = in_state(p.s, without_limit());
         for (const std::uint32_t distance : {1U, 1000U, 65'000U}) {
             peer.sends(rst(p.rcv_nxt + distance));
             CHECK(peer.sees() == ack(p.snd_nxt, p.rcv_nxt));
@@ -115,7 +122,7 @@ TEST_CASE("what arrived before a RST can still be read") {
 TEST_CASE("a SYN in a synchronized state is challenged wherever it stands (RFC 5961 section 4)") {
     for (const place& p : synchronized) {
         CAPTURE(to_string(p.s));
-        scripted_peer peer = in_state(p.s);
+        scripted_peer peer = in_state(p.s, without_limit());
         for (const std::uint32_t seq : {p.rcv_nxt, p.rcv_nxt + 100, p.rcv_nxt - 1000,
                                         p.rcv_nxt + 100'000, p.rcv_nxt + 0x8000'0000}) {
             CAPTURE(seq);
@@ -140,7 +147,7 @@ TEST_CASE("a peer that has restarted learns of it by the answer to our challenge
 TEST_CASE(
     "an ACK of what was never sent, or far too old, is challenged (RFC 5961 section 5) "
     "[MAY-12]") {
-    scripted_peer peer = in_state(state::established);
+    scripted_peer peer = in_state(state::established, without_limit());
     peer.sends(data(5001, 1002, "never sent"));
     CHECK(peer.sees() == ack(1001, 5001));
     peer.sends(data(5001, 1001U - 65'536, "too old"));
@@ -151,9 +158,10 @@ TEST_CASE(
     CHECK(peer.reads() == "ok");
 }
 
-TEST_CASE("challenges are limited for the stack as a whole (RFC 5961 section 7)") {
+TEST_CASE("challenges can be limited for the stack as a whole (RFC 5961 section 7)") {
     script_options o;
     o.config.challenge_acks_per_second = 10;
+    o.config.challenge_ack_interval = weft::duration::zero();
     scripted_peer peer = in_state(state::established, o);
     const auto storm = [&] {
         std::size_t answers = 0;
@@ -170,6 +178,83 @@ TEST_CASE("challenges are limited for the stack as a whole (RFC 5961 section 7)"
     CHECK(storm() == 0);
     peer.waits(1s);
     CHECK(storm() >= 5);
+}
+
+TEST_CASE("a connection is challenged twice a second at most (RFC 5961 section 7)") {
+    scripted_peer peer = in_state(state::established);
+    std::size_t answers = 0;
+    for (int i = 0; i < 1000; ++i) {
+        peer.sends(i % 2 == 0 ? rst(5010) : syn(6000));
+        answers += peer.sees_all().size();
+        peer.waits(10ms);
+    }
+    CHECK(answers == 20);
+    CHECK(peer.counters.tcp_challenge_acks == 20);
+    CHECK(peer.counters.tcp_challenge_acks_limited == 980);
+}
+
+TEST_CASE("how often one connection is challenged tells another nothing (CVE-2016-5696)") {
+    scripted_peer peer = in_state(state::established);
+    const auto another = [&peer](std::uint16_t port, tcp_flags flags, std::uint32_t seq) {
+        weft::net::tcp::four_tuple tuple = scripted_peer::tuple();
+        tuple.local_port = port;
+        weft::net::tcp::segment seg;
+        seg.flags = flags;
+        seg.seq = weft::net::tcp::sequence_number{seq};
+        const auto seen = peer.sees_last();
+        seg.ack = weft::net::tcp::sequence_number{seen.end()};
+        seg.wnd = 1000;
+        peer.demux.on_segment(tuple, seg, peer.now);
+    };
+    std::vector<weft::net::tcp::connection*> others;
+    for (std::uint16_t port = 1000; port < 1500; ++port) {
+        weft::net::endpoint local = scripted_peer::tuple().local();
+        local.port = port;
+        others.push_back(
+            peer.demux.connect(local, scripted_peer::tuple().remote(), {}, peer.now).value());
+        another(port, tcp_flags::syn | tcp_flags::ack, 7000);
+        (void)peer.sees_all();
+        for (int i = 0; i < 10; ++i) another(port, tcp_flags::rst, 7100);
+    }
+    CHECK(peer.counters.tcp_challenge_acks == 500);
+    (void)peer.sees_all();
+    peer.sends(rst(5010));
+    CHECK(peer.sees() == ack(1001, 5001));
+    for (auto* c : others) {
+        c->abort(peer.now);
+        c->release(peer.now);
+    }
+}
+
+TEST_CASE("a RST of a connection with timestamps carries one (RFC 7323 section 3.2)") {
+    script_options o{.config = {}, .peer_timestamps = true};
+    const auto carries_one = [](const script_segment& s) {
+        REQUIRE(s.has(tcp_flags::rst));
+        REQUIRE(s.options.has_timestamps());
+        CHECK(s.options.timestamps().echo >= 100'000);
+    };
+    scripted_peer aborts = in_state(state::established, o);
+    aborts.aborts();
+    carries_one(aborts.sees());
+
+    scripted_peer orphan = in_state(state::fin_wait_2, o);
+    orphan.releases();
+    orphan.sends(data(5001, 1002, "late"));
+    carries_one(orphan.sees());
+
+    o.passive = true;
+    scripted_peer half_open = in_state(state::syn_received, o);
+    half_open.sends(ack(5001, 77));
+    carries_one(half_open.sees());
+    half_open.demux.close(*std::exchange(half_open.listener, nullptr), half_open.now);
+    carries_one(half_open.sees());
+
+    scripted_peer plain = in_state(state::established);
+    plain.aborts();
+    CHECK_FALSE(plain.sees().options.has_timestamps());
+    scripted_peer nobody = in_state(state::closed, o);
+    nobody.sends(ack(1, 1));
+    CHECK_FALSE(nobody.sees().options.has_timestamps());
 }
 
 TEST_CASE("segments for nobody are answered as RFC 9293 section 3.10.7.1 says") {

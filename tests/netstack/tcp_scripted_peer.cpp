@@ -288,7 +288,10 @@ void scripted_peer::flush() {
         if (c == nullptr) return;
         const bool has_sent = c->poll_segment(out, slot_, now);
         demux.end_turn(*c, has_sent);
-        if (!has_sent) continue;
+        if (!has_sent) {
+            demux.retire(*c, now);
+            continue;
+        }
         left_.push_back(take(out, slot_));
         note_timestamp();
         slot_.clear();
@@ -399,6 +402,7 @@ void scripted_peer::icmp_too_big(std::uint32_t mtu, std::uint32_t quoted_seq,
 void scripted_peer::send_reply(const reply& r, instant) noexcept {
     script_segment s = make(r.sequence, r.acknowledgment, r.flags);
     s.window = r.window;
+    s.traffic_class = r.traffic_class;
     s.options = r.options;
     s.at = elapsed();
     replies_.push_back(std::move(s));

@@ -284,7 +284,7 @@ TEST_CASE("short of memory, text is dropped and counted, and taken when there is
     o.pool_bytes = 64 * 1024;
     scripted_peer peer = in_state(state::established, o);
     std::vector<weft::net::slice> hoard;
-    while (peer.pool.bytes_out() + 2 * 2048 <= o.pool_bytes) {
+    while (peer.pool.bytes_in_use() + 2 * 2048 <= o.pool_bytes) {
         hoard.push_back(peer.pool.allocate(weft::net::block_size::small));
     }
     peer.sends(fin_ack(5001, 1001, "no room"));

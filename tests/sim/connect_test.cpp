@@ -1,5 +1,7 @@
 #include "two_hosts.hpp"
 
+#include <weft/sync/event.hpp>
+
 using namespace weft;
 using namespace weft::sim::test;
 
@@ -70,6 +72,35 @@ task<> waiting_accepts(two_hosts& on) {
     co_await when_all(accept_in_turn(*listening, 1, order), accept_in_turn(*listening, 2, order),
                       accept_in_turn(*listening, 3, order), one_after_the_other(on, 3));
     CHECK(order == std::vector{1, 2, 3});
+}
+
+/// Sets the event when a handshake is complete, before anybody who waits in accept() is told.
+struct establishment final : net::observer {
+    explicit establishment(event& e) : established{e} {}
+    void on_transition(const net::transition_event& e) override {
+        if (e.to == state::established) established.set();
+    }
+    void on_segment(const net::segment_event&) override {}
+    event& established;
+};
+
+task<> accept_once_set(event& e, tcp_listener& from, std::vector<int>& order) {
+    (void)co_await e.wait();
+    co_await accept_in_turn(from, 2, order);
+}
+
+task<> overtaking_accept(two_hosts& on) {
+    auto listening = on.server.listen(port);
+    REQUIRE(listening.has_value());
+    event is_established;
+    establishment watch{is_established};
+    on.server.stack().observe(&watch);
+    std::vector<int> order;
+    co_await when_all(accept_in_turn(*listening, 1, order),
+                      accept_once_set(is_established, *listening, order),
+                      one_after_the_other(on, 2));
+    on.server.stack().observe(nullptr);
+    CHECK(order == std::vector{1, 2});
 }
 
 task<> close_later(tcp_listener& what) {
@@ -211,6 +242,12 @@ TEST_CASE("five hundred connections at once") {
 TEST_CASE("accepts that wait are served in their order") {
     two_hosts on;
     on.world.run(waiting_accepts(on));
+    leaves_nothing(on);
+}
+
+TEST_CASE("an accept that comes later does not overtake one that has been told and not run yet") {
+    two_hosts on;
+    on.world.run(overtaking_accept(on));
     leaves_nothing(on);
 }
 

@@ -18,7 +18,7 @@ block_pool::~block_pool() {
 
 slice block_pool::allocate(block_size size) noexcept {
     const auto capacity = static_cast<std::uint32_t>(size);
-    if (bytes_out_ + capacity > limit_bytes_) return {};
+    if (bytes_in_use() + capacity > limit_bytes_) return {};
     block*& head = free_[class_of(capacity)];
     block* fresh = head;
     if (fresh != nullptr) {

@@ -4,7 +4,8 @@
 // A received frame, a chunk of a send buffer and a chunk of queued input are all slices of blocks.
 // The counter is plain (one thread). Blocks come in three capacities and are kept on free lists, so
 // the steady state allocates nothing; what is out is counted against a limit, and a pool that has
-// reached it says so instead of growing. The pool must outlive every slice of it.
+// reached it says so instead of growing. What others keep elsewhere for the same purpose may be
+// counted against it too (charged_slab.hpp). The pool must outlive every slice of it.
 
 #include <cassert>
 #include <cstddef>
@@ -116,7 +117,7 @@ private:
 /// Hands out blocks and takes them back.
 class block_pool {
 public:
-    /// `limit_bytes` bounds the capacity of all blocks that are out at once.
+    /// `limit_bytes` bounds the capacity of all blocks that are out at once, and what is charged.
     explicit block_pool(std::size_t limit_bytes = std::size_t{1} << 30) noexcept
         : limit_bytes_{limit_bytes} {}
     block_pool(const block_pool&) = delete;
@@ -128,7 +129,14 @@ public:
     /// The smallest block that holds `bytes`. Precondition: `bytes` fits the largest.
     [[nodiscard]] slice allocate_for(std::size_t bytes) noexcept;
 
+    /// Memory that is not the pool's own leaves that much less for blocks.
+    void charge(std::size_t bytes) noexcept { charged_bytes_ += bytes; }
+    void refund(std::size_t bytes) noexcept { charged_bytes_ -= bytes; }
+
     [[nodiscard]] std::size_t bytes_out() const noexcept { return bytes_out_; }
+    [[nodiscard]] std::size_t charged_bytes() const noexcept { return charged_bytes_; }
+    /// Of the limit.
+    [[nodiscard]] std::size_t bytes_in_use() const noexcept { return bytes_out_ + charged_bytes_; }
     [[nodiscard]] std::size_t limit_bytes() const noexcept { return limit_bytes_; }
 
 private:
@@ -149,6 +157,7 @@ private:
 
     block* free_[class_count] = {};
     std::size_t bytes_out_ = 0;
+    std::size_t charged_bytes_ = 0;
     std::size_t limit_bytes_;
 };
 

@@ -127,6 +127,7 @@ struct stack_counters {
     std::uint64_t tcp_out_of_order_segments = 0;   ///< text kept behind a gap
     std::uint64_t tcp_out_of_order_dropped = 0;    ///< text behind a gap not kept
     std::uint64_t tcp_memory_dropped = 0;          ///< segments beyond the memory limit
+    std::uint64_t tcp_memory_refused = 0;          ///< SYNs, handshakes and opens likewise
     std::uint64_t tcp_orphans_killed = 0;          ///< orphans beyond their limit
     std::uint64_t tcp_time_wait_displaced = 0;     ///< TIME-WAIT records cut short
 
@@ -249,6 +250,7 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_out_of_order_segments", &stack_counters::tcp_out_of_order_segments},
     {"tcp_out_of_order_dropped", &stack_counters::tcp_out_of_order_dropped},
     {"tcp_memory_dropped", &stack_counters::tcp_memory_dropped},
+    {"tcp_memory_refused", &stack_counters::tcp_memory_refused},
     {"tcp_orphans_killed", &stack_counters::tcp_orphans_killed},
     {"tcp_time_wait_displaced", &stack_counters::tcp_time_wait_displaced},
     {"udp_received", &stack_counters::udp_received},

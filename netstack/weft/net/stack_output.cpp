@@ -239,6 +239,7 @@ bool stack::poll_connection(tx_slot& slot, instant now) {
         tcp::outgoing out;
         const bool has_segment = c->poll_segment(out, slot, now);
         tcp_.end_turn(*c, has_segment);
+        if (!has_segment) tcp_.retire(*c, now);
         if (has_segment) {
             emit_tcp_frame(c->tuple(), out, neighbor.mac, slot, now);
             return true;

@@ -163,6 +163,11 @@ constexpr auto settings = std::to_array<setting>({
          o.tcp.quick_acks = static_cast<std::uint8_t>(read_number(k, v, 0, 255));
      }},
     {"delayed_ack", set_delayed_ack},
+    {"challenge_interval",
+     [](network_options& o, text k, text v) {
+         o.tcp.challenge_ack_interval =
+             read_time(k, v, duration::zero(), std::chrono::seconds{60});
+     }},
     {"congestion",
      [](network_options& o, text k, text v) { o.connection.congestion = read_congestion(k, v); }},
 });
@@ -190,6 +195,8 @@ network_options parse_profile(std::string_view text) {
     options.connection.send_buffer_bytes = 1U << 20;
     options.connection.receive_buffer_bytes = 1U << 20;
     options.tcp.mtu_probing = net::tcp::mtu_probing_mode::off;
+    // Scripts provoke one answer after the other, and mean each.
+    options.tcp.challenge_ack_interval = duration::zero();
     while (true) {
         const std::size_t begin = text.find_first_not_of(separators);
         if (begin == std::string_view::npos) return options;

@@ -23,8 +23,7 @@ void listening::close() noexcept {
 
 bool accept_operation::ready() const noexcept {
     if (is_closed()) return true;
-    tcp::listener& from = *listening_->listener_;
-    return from.can_accept() && from.waiters().empty();
+    return listening_->listener_->can_accept_at_once();
 }
 
 void accept_operation::start(const environment& in) noexcept {
@@ -32,9 +31,21 @@ void accept_operation::start(const environment& in) noexcept {
     park(listening_->host_.scheduler(), stop_, listening_->listener_->waiters());
 }
 
-/// Somebody who did not wait may have been faster.
+accept_operation::~accept_operation() {
+    if (current_phase() != phase::posted) return;
+    answer_call();
+    if (!is_closed()) listening_->listener_->call_next();
+}
+
+/// A stop and a closed listener post without a promise.
+void accept_operation::answer_call() noexcept {
+    if (!is_canceled() && !is_closed()) listening_->listener_->on_called();
+}
+
+/// The connection may have been reset meanwhile.
 void accept_operation::on_event(operation& posted) noexcept {
     accept_operation& self = static_cast<accept_operation&>(posted);
+    self.answer_call();
     if (self.is_canceled() || self.is_closed() || self.listening_->listener_->can_accept()) {
         self.resume_(self);
         return;
@@ -49,8 +60,7 @@ result<tcp_stream> accept_operation::finish() noexcept {
     if (is_closed()) return errc::closing;
     tcp::listener& from = *listening_->listener_;
     tcp_stream accepted{listening_->host_, from.accept()};
-    // The host posts one at a time: whoever goes on passes the word.
-    if (from.can_accept() && !from.waiters().empty()) from.waiters().front().post();
+    from.call_next();
     return accepted;
 }
 

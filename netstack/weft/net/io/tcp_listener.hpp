@@ -42,12 +42,18 @@ public:
     accept_operation(completion resume, listening* on) noexcept
         : operation{&on_event}, resume_{resume}, listening_{on} {}
 
+    accept_operation(const accept_operation&) = delete;
+    accept_operation& operator=(const accept_operation&) = delete;
+    /// Destroyed when it had been told of a connection and did not run yet: the next one gets it.
+    ~accept_operation();
+
     [[nodiscard]] bool ready() const noexcept;
     void start(const environment& in) noexcept;
     result<tcp_stream> finish() noexcept;
 
 private:
     static void on_event(operation& posted) noexcept;
+    void answer_call() noexcept;
     [[nodiscard]] bool is_closed() const noexcept {
         return listening_ == nullptr || listening_->listener_ == nullptr;
     }

@@ -75,6 +75,9 @@ bool sockets::is_taken(const posix::socket& s, const endpoint& local) {
     network_.stack().tcp().for_each_connection([&](const tcp::connection& c) {
         taken = taken || (c.is_orphan() && c.local().port == local.port);
     });
+    network_.stack().tcp().for_each_time_wait([&](const tcp::time_wait_record& r) {
+        taken = taken || r.tuple().local_port == local.port;
+    });
     return taken;
 }
 

@@ -19,9 +19,10 @@
 #include <weft/net/errc.hpp>
 #include <weft/net/ip/neighbor_cache.hpp>
 #include <weft/net/observer.hpp>
-#include <weft/net/tcp/handshake.hpp>
+#include <weft/net/tcp/challenge_throttle.hpp>
 #include <weft/net/tcp/connection_statistics.hpp>
 #include <weft/net/tcp/ecn.hpp>
+#include <weft/net/tcp/handshake.hpp>
 #include <weft/net/tcp/options.hpp>
 #include <weft/net/tcp/receive_buffer.hpp>
 #include <weft/net/tcp/retransmission_timer.hpp>
@@ -30,6 +31,7 @@
 #include <weft/net/tcp/send_buffer.hpp>
 #include <weft/net/tcp/sent_ranges.hpp>
 #include <weft/net/tcp/state.hpp>
+#include <weft/net/tcp/time_wait.hpp>
 #include <weft/net/tcp/transmission.hpp>
 #include <weft/net/tcp/window_tuning.hpp>
 
@@ -191,6 +193,12 @@ public:
     [[nodiscard]] std::uint8_t received_traffic_class() const noexcept { return received_class_; }
     [[nodiscard]] std::uint8_t hop_limit() const noexcept;
     [[nodiscard]] bool is_orphan() const noexcept { return orphan_; }
+    /// In TIME-WAIT, held by nobody, and its last word is said: a record will do (time_wait.hpp).
+    [[nodiscard]] bool is_retirable() const noexcept {
+        return state_ == state::time_wait && orphan_ && !ack_now_;
+    }
+    /// What that record has to know. Precondition: is_retirable().
+    [[nodiscard]] time_wait_facts facts() const noexcept;
     [[nodiscard]] bool is_passive() const noexcept { return passive_; }
     [[nodiscard]] std::uint32_t mss() const noexcept { return mss_; }
     [[nodiscard]] duration smoothed_rtt() const noexcept { return rto_.smoothed(); }
@@ -364,8 +372,11 @@ private:
     [[nodiscard]] bool is_window_update_due() const noexcept;
     [[nodiscard]] std::uint32_t timestamp_now(instant now) const noexcept;
     void send_reset(sequence_number seq, instant now);
-    /// A RST without an ACK: what answers a segment whose ACK is not acceptable.
+    /// A RST without an ACK, in the form that answers a segment for no connection (§3.10.7.1).
+    void refuse(const segment& seg, instant now);
+    /// The same for one whose ACK is not acceptable.
     void refuse_ack(const segment& seg, instant now);
+    [[nodiscard]] reply reset_at(sequence_number seq, tcp_flags flags, instant now) const noexcept;
     void note_soft_error(errc what) noexcept;
 
     // statistics (connection_info.cpp)
@@ -395,7 +406,7 @@ private:
     demux& owner_;
     struct {
         sequence_number una, nxt, wl1, wl2, iss;
-        sequence_number up;         ///< the octet after our urgent data (MUST-62)
+        sequence_number up;  ///< the octet after our urgent data (MUST-62)
         std::uint32_t wnd = 0;
         std::uint32_t max_wnd = 0;
     } snd_;
@@ -475,9 +486,10 @@ private:
     std::uint32_t receive_limit_;
     std::uint32_t user_timeout_ms_;
     std::uint8_t keepalive_probes_sent_ = 0;
-    std::uint8_t traffic_class_ = 0;          ///< without ECN's bits
-    std::uint8_t received_class_ = 0;         ///< without ECN's bits
-    std::uint8_t hop_limit_ = 0;              ///< 0: the stack's
+    std::uint8_t traffic_class_ = 0;   ///< without ECN's bits
+    std::uint8_t received_class_ = 0;  ///< without ECN's bits
+    std::uint8_t hop_limit_ = 0;       ///< 0: the stack's
+    challenge_throttle challenges_;
     std::unique_ptr<receive_tuning> tuning_;  ///< once the user has read a good deal
     std::unique_ptr<keepalive_options> keepalive_;
     listener* parent_ = nullptr;

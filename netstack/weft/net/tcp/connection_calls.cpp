@@ -127,6 +127,7 @@ void connection::release(instant now) {
         received_.clear();
         if (!close_called_) (void)close(now);
         if (state_ == state::fin_wait_2) start_orphan_limit(now);
+        if (state_ == state::time_wait) mark_transmit();  // whoever polls it last retires it
     }
     owner_.reap();
 }
@@ -178,16 +179,25 @@ void connection::set_soft_errors(bool on) noexcept {
     if (!on) soft_error_ = 0;
 }
 
+/// RFC 7323 §3.2: a timestamp "SHOULD be sent in an <RST> segment", too.
+reply connection::reset_at(sequence_number seq, tcp_flags flags, instant now) const noexcept {
+    reply r{tuple_, seq.value(), 0, flags, traffic_class_, hop_limit_};
+    if (flags.has(tcp_flags::ack)) r.acknowledgment = rcv_.nxt.value();
+    if (timestamps_) r.options.set_timestamps({timestamp_now(now), ts_recent_});
+    return r;
+}
+
 void connection::send_reset(sequence_number seq, instant now) {
-    owner_.network_.send_reply({tuple_, seq.value(), rcv_.nxt.value(),
-                                tcp_flags::rst | tcp_flags::ack, traffic_class_, hop_limit_},
-                               now);
+    owner_.network_.send_reply(reset_at(seq, tcp_flags::rst | tcp_flags::ack, now), now);
+}
+
+void connection::refuse(const segment& seg, instant now) {
+    owner_.network_.send_reply(reset_at(seg.ack, tcp_flags::rst, now), now);
 }
 
 void connection::refuse_ack(const segment& seg, instant now) {
     ++owner_.counters_.tcp_bad_acknowledgments;
-    owner_.network_.send_reply(
-        {tuple_, seg.ack.value(), 0, tcp_flags::rst, traffic_class_, hop_limit_}, now);
+    refuse(seg, now);
 }
 
 }  // namespace weft::net::tcp

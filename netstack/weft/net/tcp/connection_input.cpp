@@ -320,6 +320,7 @@ connection::verdict connection::check_reset(const segment& seg, instant now) {
         send_challenge_ack(now);
         return verdict::drop;
     }
+    if (state_ == state::time_wait && settings().time_wait_ignores_resets) return verdict::drop;
     ++owner_.counters_.tcp_resets_received;
     if (state_ == state::time_wait) {
         end_orderly(event::got_reset, now);
@@ -391,8 +392,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     if (seg.text.empty()) return verdict::pass;
     if (orphan_) {  // nobody will read it: tell the peer (SHLD-3)
         // In the form that a segment for no connection is answered in (§3.10.7.1).
-        owner_.network_.send_reply(
-            {tuple_, seg.ack.value(), 0, tcp_flags::rst, traffic_class_, hop_limit_}, now);
+        refuse(seg, now);
         end(event::abort_called, errc::connection_aborted, now);
         return verdict::drop;
     }
@@ -473,9 +473,9 @@ void connection::schedule_ack(instant now) noexcept {
     }
 }
 
-/// RFC 5961 §7: limited for the stack as a whole.
+/// RFC 5961 §7.
 void connection::send_challenge_ack(instant now) noexcept {
-    if (!owner_.may_challenge(now)) return;
+    if (!owner_.may_challenge(challenges_, now)) return;
     ack_now_ = true;
     mark_transmit();
 }

@@ -182,6 +182,23 @@ void connection::enter_time_wait(instant now) noexcept {
     owner_.discount(*this);
     idle_at_ = now + 2 * settings().max_segment_lifetime;  // MUST-13
     arm();
+    if (orphan_) mark_transmit();  // whoever polls it last retires it
+}
+
+time_wait_facts connection::facts() const noexcept {
+    const std::uint32_t offered = rcv_.edge - rcv_.nxt;
+    return {.tuple = tuple_,
+            .id = id_,
+            .ends_at = idle_at_,
+            .snd_nxt = snd_.nxt,
+            .rcv_nxt = rcv_.nxt,
+            .rcv_wnd = offered,
+            .snd_max_wnd = snd_.max_wnd,
+            .ts_recent = ts_recent_,
+            .window = static_cast<std::uint16_t>(std::min(offered >> rcv_scale_, 65535U)),
+            .traffic_class = traffic_class_,
+            .hop_limit = hop_limit_,
+            .has_timestamps = timestamps_};
 }
 
 void connection::start_orphan_limit(instant now) noexcept {

@@ -12,9 +12,13 @@ demux::demux(network_layer& network, const config& c, const hash_secret& secret,
       secret_{secret},
       pool_{pool},
       counters_{counters},
+      statistics_{pool},
+      transmissions_{pool},
+      slab_{pool},
       table_{secret},
       syn_cache_{*this},
-      cookies_{secret} {}
+      cookies_{secret},
+      time_wait_{*this} {}
 
 demux::~demux() {
     // TIME-WAIT and orphans die with the stack; whoever holds a handle must have released it.
@@ -34,8 +38,10 @@ result<connection*> demux::connect(endpoint local, const endpoint& remote,
         if (local.port == 0) return errc::address_not_available;
     }
     const four_tuple tuple{local.address, remote.address, local.port, remote.port};
-    if (table_.find(tuple) != nullptr || syn_cache_.find(tuple) != nullptr) {
-        return errc::address_in_use;
+    if (is_in_use(tuple)) return errc::address_in_use;
+    if (!may_begin()) {
+        ++counters_.tcp_memory_refused;
+        return errc::no_buffers;
     }
     connection* c = make(tuple, options, false, next_id_++);
     if (c == nullptr) return errc::no_buffers;
@@ -76,20 +82,26 @@ void demux::close(listener& l, instant now) {
 
 void demux::on_segment(const four_tuple& tuple, segment& seg, instant now) {
     connection* c = table_.find(tuple);
-    std::optional<sequence_number> above;
-    if (c != nullptr && c->state_ == state::time_wait && may_reopen(*c, seg)) {
-        above = c->snd_.nxt;
-        c->end_orderly(event::reopened, now);  // MAY-2, RFC 6191
-        c = nullptr;
-    }
-    if (c != nullptr) {
+    if (c != nullptr && c->state_ != state::time_wait) {
         c->on_segment(seg, now);
-    } else if (half_open* h = syn_cache_.find(tuple)) {
+    } else if (half_open* h = syn_cache_.find(tuple)) {  // that may be taking over a TIME-WAIT
         if (syn_cache_.on_segment(*h, seg, now) == syn_cache::outcome::complete) {
             complete(*h, seg, now);
         }
+    } else if (c != nullptr) {
+        if (!may_reopen(c->facts(), seg)) {
+            c->on_segment(seg, now);
+        } else {
+            reopen(tuple, seg, c->snd_.nxt, now);
+        }
+    } else if (time_wait_record* ended = time_wait_.find(tuple)) {
+        if (!may_reopen(*ended, seg)) {
+            time_wait_.on_segment(*ended, seg, now);
+        } else {
+            reopen(tuple, seg, ended->snd_nxt, now);
+        }
     } else if (listener* l = find_listener(tuple.local_address, tuple.local_port)) {
-        answer_listen(*l, tuple, seg, above, now);
+        answer_listen(*l, tuple, seg, std::nullopt, now);
     } else {
         answer_closed(tuple, seg, now);
     }
@@ -150,6 +162,17 @@ void demux::end_turn(connection& c, bool has_sent) noexcept {
     if (has_sent) transmitting_.push_back(c);
 }
 
+void demux::retire(connection& c, instant now) {
+    if (!c.is_retirable()) return;
+    const time_wait_facts facts = c.facts();
+    table_.erase(c);
+    discount(c);
+    c.drop_everything();
+    bury(c);
+    time_wait_.add(facts, now);
+    reap();
+}
+
 void demux::resume(ip::neighbor_waiter& w) noexcept {
     if (w.kind() == half_open::waiter_kind) {
         syn_cache_.resume(static_cast<half_open&>(w));
@@ -162,7 +185,7 @@ void demux::resume(ip::neighbor_waiter& w) noexcept {
 
 connection* demux::make(const four_tuple& tuple, const connection_options& options, bool is_passive,
                         connection_id id) {
-    if (connection_count() >= config_.max_connections) return nullptr;
+    if (live_count() >= config_.max_connections) return nullptr;
     connection& c = slab_.create(*this, id, tuple, options, is_passive);
     table_.insert(c);
     return &c;
@@ -193,20 +216,34 @@ void demux::discount(connection& c) noexcept {
     c.was_counted_ = false;
 }
 
-/// MAY-2: a SYN may take over a connection in TIME-WAIT if it cannot be an old duplicate: a newer
-/// timestamp (RFC 6191 §2), or a number beyond the old connection's.
-bool demux::may_reopen(const connection& c, const segment& seg) noexcept {
+/// MAY-2 and SHLD-4: a SYN may take over a connection in TIME-WAIT if it cannot be an old duplicate
+/// (RFC 6191 §2).
+bool demux::may_reopen(const time_wait_facts& old, const segment& seg) noexcept {
     if (!seg.has(tcp_flags::syn) || seg.flags.has_any(tcp_flags::ack | tcp_flags::rst))
         return false;
-    const listener* l = find_listener(c.tuple_.local_address, c.tuple_.local_port);
+    const listener* l = find_listener(old.tuple.local_address, old.tuple.local_port);
     // A cookie cannot promise a number beyond those that the old connection used.
     if (l == nullptr || !has_room_for_record(*l)) return false;
-    if (c.timestamps_ && seg.options.has_timestamps()) {
+    if (config_.timestamps && seg.options.has_timestamps()) {
+        if (!old.has_timestamps) return true;
         const std::uint32_t value = seg.options.timestamps().value;
-        if (static_cast<std::int32_t>(value - c.ts_recent_) > 0) return true;
-        if (value != c.ts_recent_) return false;
+        if (value != old.ts_recent) return static_cast<std::int32_t>(value - old.ts_recent) > 0;
     }
-    return seg.seq > c.rcv_.nxt;
+    return seg.seq >= old.rcv_nxt;  // beyond the number of its FIN
+}
+
+/// The connection stays in TIME-WAIT until the third step shows that the SYN was no old duplicate:
+/// "returns to TIME-WAIT state" (MAY-2) is that it never left.
+void demux::reopen(const four_tuple& tuple, segment& seg, sequence_number snd_nxt, instant now) {
+    answer_listen(*find_listener(tuple.local_address, tuple.local_port), tuple, seg, snd_nxt, now);
+}
+
+void demux::end_time_wait(const four_tuple& tuple, instant now) {
+    if (connection* c = table_.find(tuple)) {
+        c->end_orderly(event::reopened, now);
+    } else if (time_wait_record* ended = time_wait_.find(tuple)) {
+        time_wait_.end(*ended, event::reopened, now);
+    }
 }
 
 bool demux::is_listening(const ip_address& address, std::uint16_t port) const noexcept {
@@ -234,7 +271,7 @@ std::uint16_t demux::choose_port(const endpoint& remote, const ip_address& local
         const auto port = static_cast<std::uint16_t>(config_.ephemeral_port_first +
                                                      (offset + port_counter_++) % count);
         const four_tuple tuple{local, remote.address, port, remote.port};
-        if (table_.find(tuple) == nullptr && syn_cache_.find(tuple) == nullptr) return port;
+        if (!is_in_use(tuple)) return port;
     }
     return 0;
 }
@@ -247,22 +284,29 @@ sequence_number demux::initial_sequence(const four_tuple& tuple, instant now) co
                            static_cast<std::uint32_t>(keyed_hash(secret_, tuple, 1))};
 }
 
-bool demux::may_challenge(instant now) noexcept {
+bool demux::may_challenge(challenge_throttle& of, instant now) noexcept {
+    if (!of.admits(now, config_.challenge_ack_interval) || !may_challenge_at_all(now)) {
+        ++counters_.tcp_challenge_acks_limited;
+        return false;
+    }
+    of.note(now);
+    ++counters_.tcp_challenge_acks;
+    return true;
+}
+
+bool demux::may_challenge_at_all(instant now) noexcept {
+    const std::uint32_t mean = config_.challenge_acks_per_second;
+    if (mean == 0) return true;
     if (now - challenge_window_ >= std::chrono::seconds{1} || challenge_window_ == instant{}) {
         challenge_window_ = now;
         // Between a half and three halves of it: a fixed number would let a stranger who is counted
-        // too infer what others do (RFC 5961 §7 as deployed stacks have it).
-        const std::uint32_t mean = config_.challenge_acks_per_second;
+        // too infer what others do.
         const auto second = static_cast<std::uint64_t>(now.time_since_epoch().count());
         challenges_left_ =
             mean / 2 + static_cast<std::uint32_t>(keyed_hash(secret_, {second, 4}) % (mean + 1));
     }
-    if (challenges_left_ == 0) {
-        ++counters_.tcp_challenge_acks_limited;
-        return false;
-    }
+    if (challenges_left_ == 0) return false;
     --challenges_left_;
-    ++counters_.tcp_challenge_acks;
     return true;
 }
 

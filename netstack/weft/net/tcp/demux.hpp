@@ -5,16 +5,18 @@
 // §3.10.7.2). Keeps three intrusive lists so that nothing is ever searched for work: connections
 // with signals for the host, connections with something to send, listeners with somebody to accept.
 
-#include <weft/base/slab.hpp>
 #include <weft/base/timer_wheel.hpp>
+#include <weft/net/charged_slab.hpp>
 #include <weft/net/counters.hpp>
 #include <weft/net/ip/route_table.hpp>
+#include <weft/net/tcp/challenge_throttle.hpp>
 #include <weft/net/tcp/connection.hpp>
 #include <weft/net/tcp/connection_table.hpp>
 #include <weft/net/tcp/keyed_hash.hpp>
 #include <weft/net/tcp/listener.hpp>
 #include <weft/net/tcp/syn_cache.hpp>
 #include <weft/net/tcp/syn_cookie.hpp>
+#include <weft/net/tcp/time_wait.hpp>
 
 #include <memory>
 #include <optional>
@@ -87,6 +89,8 @@ public:
     void poll_syn_ack(half_open& h, outgoing& out, instant now) {
         syn_cache_.poll_syn_ack(h, out, now);
     }
+    /// It had nothing to say: in TIME-WAIT, with nobody who holds it, it ends as a TCB here.
+    void retire(connection& c, instant now);
     /// Back into the line, after its next hop was resolved.
     void resume(ip::neighbor_waiter& w) noexcept;
 
@@ -100,9 +104,14 @@ public:
     [[nodiscard]] instant next_timeout() const noexcept { return timers_.next_deadline(); }
     /// In any state but CLOSED and LISTEN, half-open ones included.
     [[nodiscard]] std::size_t connection_count() const noexcept {
-        return table_.size() + syn_cache_.size();
+        return table_.size() + syn_cache_.size() + time_wait_.size();
     }
     [[nodiscard]] std::size_t half_open_count() const noexcept { return syn_cache_.size(); }
+    /// In TIME-WAIT without a TCB.
+    [[nodiscard]] std::size_t time_wait_count() const noexcept { return time_wait_.size(); }
+    [[nodiscard]] std::size_t time_wait_bytes() const noexcept {
+        return time_wait_.reserved_bytes();
+    }
     /// What half-open connections take of the memory.
     [[nodiscard]] std::size_t half_open_bytes() const noexcept {
         return syn_cache_.reserved_bytes();
@@ -113,12 +122,18 @@ public:
     void for_each_connection(Visit visit) {
         table_.for_each(visit);
     }
+    /// The records of those in TIME-WAIT that have none.
+    template <class Visit>
+    void for_each_time_wait(Visit visit) {
+        time_wait_.for_each(visit);
+    }
 
     observer* watcher = nullptr;
 
 private:
     friend class connection;
     friend class syn_cache;
+    friend class time_wait_table;
 
     void answer_closed(const four_tuple& tuple, const segment& seg, instant now);
     /// `above`: the connection in TIME-WAIT that the SYN took over had used numbers up to there.
@@ -128,7 +143,7 @@ private:
     [[nodiscard]] bool is_listening(const ip_address& address, std::uint16_t port) const noexcept;
     listener* find_listener(const ip_address& address, std::uint16_t port) noexcept;
     [[nodiscard]] std::uint16_t choose_port(const endpoint& remote, const ip_address& local);
-    /// The third step of a handshake: is there room in the accept queue?
+    /// The third step of a handshake: is there room in the accept queue, and memory?
     [[nodiscard]] bool may_establish(const listener& l) noexcept;
     /// The third step has come: from here on there is a TCB.
     void complete(half_open& h, segment& seg, instant now);
@@ -138,21 +153,33 @@ private:
     bool take_cookie(listener& l, const four_tuple& tuple, segment& seg, instant now);
     void on_child_established(connection& child) noexcept;
     [[nodiscard]] bool is_short_of_memory() const noexcept {
-        return pool_.bytes_out() > pool_.limit_bytes() / 8 * 7;
+        return pool_.bytes_in_use() > pool_.limit_bytes() / 8 * 7;
+    }
+    /// Connections and what else has a four-tuple get half of the memory, so that those that exist
+    /// can go on. To begin one more, and to go on with a handshake that has begun:
+    [[nodiscard]] bool may_begin() const noexcept {
+        return may_go_on() && pool_.charged_bytes() + sizeof(connection) <= pool_.limit_bytes() / 2;
+    }
+    [[nodiscard]] bool may_go_on() const noexcept {
+        return !is_short_of_memory() && pool_.charged_bytes() <= pool_.limit_bytes() / 2;
     }
     /// What buffers that grow with their path must know.
     [[nodiscard]] memory_use memory() const noexcept {
-        return memory_use_of(pool_.bytes_out(), pool_.limit_bytes());
+        return memory_use_of(pool_.bytes_in_use(), pool_.limit_bytes());
     }
     /// Text behind a gap is a loan that the peer may never make good: it gets half the memory, so
     /// that text in order, which frees what waits behind it, still gets in.
     [[nodiscard]] bool may_hold() const noexcept {
-        return pool_.bytes_out() <= pool_.limit_bytes() / 2;
+        return pool_.bytes_in_use() <= pool_.limit_bytes() / 2;
     }
     connection* make(const four_tuple& tuple, const connection_options& options, bool is_passive,
                      connection_id id);
-    /// Tells the observer what became of a handshake that has no TCB.
-    void announce(const handshake& h, state from, event e, instant now) noexcept;
+    /// Tells the observer what became of a connection that has no TCB.
+    void announce(const four_tuple& tuple, connection_id id, state from, event e,
+                  instant now) noexcept;
+    void announce(const handshake& h, state from, event e, instant now) noexcept {
+        announce(h.tuple, h.id, from, e, now);
+    }
     void announce_handshake(const handshake& h, instant now) noexcept;
     /// A segment of a handshake, in the listener's traffic class.
     [[nodiscard]] reply reply_for(const handshake& h, sequence_number seq,
@@ -166,10 +193,23 @@ private:
     void reap() noexcept;
     /// No longer among the orphans that are limited.
     void discount(connection& c) noexcept;
-    [[nodiscard]] bool may_reopen(const connection& c, const segment& seg) noexcept;
+    [[nodiscard]] bool may_reopen(const time_wait_facts& old, const segment& seg) noexcept;
+    /// Begins a handshake beside a connection in TIME-WAIT.
+    void reopen(const four_tuple& tuple, segment& seg, sequence_number snd_nxt, instant now);
+    /// A new connection takes the four-tuple; nothing happens unless it is in TIME-WAIT.
+    void end_time_wait(const four_tuple& tuple, instant now);
+    [[nodiscard]] bool is_in_use(const four_tuple& tuple) noexcept {
+        return table_.find(tuple) != nullptr || syn_cache_.find(tuple) != nullptr ||
+               time_wait_.find(tuple) != nullptr;
+    }
+    /// All that count against `max_connections`.
+    [[nodiscard]] std::size_t live_count() const noexcept {
+        return table_.size() + syn_cache_.size();
+    }
     [[nodiscard]] sequence_number initial_sequence(const four_tuple& tuple, instant now) const;
-    /// RFC 5961 §7; counted either way.
-    [[nodiscard]] bool may_challenge(instant now) noexcept;
+    /// RFC 5961 §7: one connection's limit, and the stack's if there is one; counted either way.
+    [[nodiscard]] bool may_challenge(challenge_throttle& of, instant now) noexcept;
+    [[nodiscard]] bool may_challenge_at_all(instant now) noexcept;
     /// RFC 7323 §5.4: a millisecond clock, from an origin that a stranger cannot tell.
     [[nodiscard]] static std::uint32_t timestamp_clock(instant now) noexcept {
         return static_cast<std::uint32_t>(
@@ -189,12 +229,13 @@ private:
     block_pool& pool_;
     stack_counters& counters_;
     timer_wheel timers_;
-    slab<connection_statistics> statistics_;
-    slab<transmission> transmissions_;  // before the connections, which give theirs back
-    slab<connection> slab_;
+    charged_slab<connection_statistics> statistics_;
+    charged_slab<transmission> transmissions_;  // before the connections, which give theirs back
+    charged_slab<connection> slab_;
     connection_table table_;
     syn_cache syn_cache_;
     syn_cookies cookies_;
+    time_wait_table time_wait_;
     std::optional<instant> last_cookie_at_;
     std::vector<std::unique_ptr<listener>> listeners_;
     intrusive_list<connection, signaled_tag> signaled_;

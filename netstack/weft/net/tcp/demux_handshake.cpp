@@ -22,9 +22,13 @@ void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg,
     if (!seg.has(tcp_flags::syn)) return;  // fourth: should not be here
     // Third. A listener with nobody to accept takes no more: the peer will ask again.
     const bool has_room = has_room_for_record(l);
-    if (!has_room || l.queued_ >= l.options_.backlog) ++counters_.tcp_backlog_overflow;
-    const bool is_refused = l.queued_ >= l.options_.backlog ||
-                            connection_count() - half_open_count() >= config_.max_connections;
+    if (!may_begin()) {
+        ++counters_.tcp_memory_refused;
+    } else if (!has_room || l.queued_ >= l.options_.backlog) {
+        ++counters_.tcp_backlog_overflow;
+    }
+    const bool is_refused =
+        l.queued_ >= l.options_.backlog || table_.size() >= config_.max_connections;
     if (is_refused || (!has_room && config_.syn_cookies == cookie_policy::never)) {
         ++counters_.tcp_syn_dropped;
         return;
@@ -48,8 +52,8 @@ void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg,
 }
 
 bool demux::has_room_for_record(const listener& l) const noexcept {
-    return l.pending_ < l.options_.backlog && !syn_cache_.is_full() && !is_short_of_memory() &&
-           connection_count() < config_.max_connections;
+    return l.pending_ < l.options_.backlog && !syn_cache_.is_full() && may_begin() &&
+           live_count() < config_.max_connections;
 }
 
 /// The second step, without a record: RFC 4987 §3.6.
@@ -86,7 +90,9 @@ bool demux::take_cookie(listener& l, const four_tuple& tuple, segment& seg, inst
         // The peer believes itself connected and may have nothing to say: as any handshake whose
         // third step finds no room it is asked again, from a record. This one is no stranger: its
         // address is proven, so the backlog does not count here.
-        if (!syn_cache_.is_full()) syn_cache_.add_proven(*proven, now);
+        if (!syn_cache_.is_full() && live_count() < config_.max_connections) {
+            syn_cache_.add_proven(*proven, now);
+        }
         return true;
     }
     connection* child = make(tuple, l.options_.connection, true, proven->id);
@@ -101,6 +107,7 @@ bool demux::take_cookie(listener& l, const four_tuple& tuple, segment& seg, inst
 void demux::complete(half_open& h, segment& seg, instant now) {
     const handshake done = h;
     syn_cache_.remove(h);
+    end_time_wait(done.tuple, now);
     connection* child = make(done.tuple, done.parent->options_.connection, true, done.id);
     assert(child != nullptr);  // the record was counted among the connections
     begin(*child, done, seg, now);
@@ -152,11 +159,12 @@ std::uint16_t demux::syn_window(const connection_options& options) const noexcep
         std::min(connection::initial_receive_limit(options, config_), 65535U));
 }
 
-void demux::announce(const handshake& h, state from, event e, instant now) noexcept {
+void demux::announce(const four_tuple& tuple, connection_id id, state from, event e,
+                     instant now) noexcept {
     const std::optional<state> to = next_state(from, e);
     assert(to.has_value());
     if (watcher == nullptr || !to) return;
-    watcher->on_transition({h.id, h.tuple.local(), h.tuple.remote(), from, e, *to, now});
+    watcher->on_transition({id, tuple.local(), tuple.remote(), from, e, *to, now});
 }
 
 void demux::announce_handshake(const handshake& h, instant now) noexcept {
@@ -166,6 +174,10 @@ void demux::announce_handshake(const handshake& h, instant now) noexcept {
 }
 
 bool demux::may_establish(const listener& l) noexcept {
+    if (!may_go_on()) {
+        ++counters_.tcp_memory_refused;
+        return false;
+    }
     if (l.queued_ < l.options_.backlog) return true;
     ++counters_.tcp_backlog_overflow;
     return false;
@@ -176,7 +188,7 @@ void demux::on_child_established(connection& child) noexcept {
     --l.pending_;
     ++l.queued_;
     l.completed_.push_back(child);
-    if (!l.waiters_.empty()) l.waiters_.front().post();
+    l.call_next();
 }
 
 }  // namespace weft::net::tcp

@@ -35,6 +35,20 @@ public:
         options_.connection = options;
     }
 
+    /// The same for somebody who has not waited: none that waited is to be overtaken, not even one
+    /// that has been told and did not come yet.
+    [[nodiscard]] bool can_accept_at_once() const noexcept {
+        return queued_ > promised_ && waiters_.empty();
+    }
+    /// Tells the first that waits that a connection is there for it.
+    void call_next() noexcept {
+        if (queued_ <= promised_ || waiters_.empty()) return;
+        ++promised_;
+        waiters_.front().post();
+    }
+    /// One that was told has come, or never will.
+    void on_called() noexcept { --promised_; }
+
     /// Operations that wait for can_accept(), first come first served.
     intrusive_list<operation>& waiters() noexcept { return waiters_; }
 
@@ -49,6 +63,7 @@ private:
     intrusive_list<operation> waiters_;
     std::uint32_t pending_ = 0;
     std::uint32_t queued_ = 0;
+    std::uint32_t promised_ = 0;  ///< that were told and did not come yet
 };
 
 }  // namespace weft::net::tcp

@@ -117,8 +117,16 @@ struct config {
     /// about a hundred bytes.
     std::uint32_t max_half_open = 8192;
     cookie_policy syn_cookies = cookie_policy::on_overflow;
-    std::uint32_t challenge_acks_per_second = 1000;  ///< RFC 5961 §7
-    std::uint16_t ephemeral_port_first = 32768;      ///< RFC 6056 §3.2
+    /// Connections in TIME-WAIT that nobody holds; each costs about a hundred bytes.
+    std::uint32_t max_time_wait = 1U << 18;
+    /// RFC 1337 §3 (F1). RFC 9293 §3.10.7.4 has a RST end the state, exactly at RCV.NXT.
+    bool time_wait_ignores_resets = false;
+    /// Between challenge ACKs of one connection (RFC 5961 §7), as Linux's tcp_invalid_ratelimit.
+    duration challenge_ack_interval = std::chrono::milliseconds{500};
+    /// Of the whole stack; 0: no limit. One that all share tells each of them what the others do
+    /// (CVE-2016-5696); it is therefore never exactly this number.
+    std::uint32_t challenge_acks_per_second = 0;
+    std::uint16_t ephemeral_port_first = 32768;  ///< RFC 6056 §3.2
     std::uint16_t ephemeral_port_last = 65535;
     std::uint8_t initial_window_segments = 10;  ///< RFC 6928 §2
     std::uint8_t hop_limit = 64;  ///< of segments (MUST-49), those that no connection sends too

@@ -13,7 +13,7 @@ std::uint32_t send_buffer::append(std::span<const std::byte> bytes, std::uint32_
             // A short message gets a small chunk; a stream gets chunks that fill large frames.
             const bool is_short = chunks_.empty() && left <= 2048;
             // Writers leave a quarter for what arrives: without it no ACK would get in.
-            if (pool.bytes_out() > pool.limit_bytes() / 4 * 3) break;
+            if (pool.bytes_in_use() > pool.limit_bytes() / 4 * 3) break;
             slice fresh = pool.allocate(is_short ? block_size::small : block_size::medium);
             if (!fresh) break;
             chunks_.push_back(std::move(fresh));

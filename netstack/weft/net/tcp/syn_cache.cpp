@@ -15,7 +15,8 @@ syn_cache::repeat_timer::repeat_timer(syn_cache& owner) noexcept
       }},
       cache{owner} {}
 
-syn_cache::syn_cache(demux& owner) : owner_{owner}, table_{owner.secret_}, timer_{*this} {}
+syn_cache::syn_cache(demux& owner)
+    : owner_{owner}, slab_{owner.pool_}, table_{owner.secret_}, timer_{*this} {}
 
 bool syn_cache::is_full() const noexcept { return size() >= owner_.config_.max_half_open; }
 
@@ -57,6 +58,7 @@ void syn_cache::reset_all(const listener& l, instant now) {
         const sequence_number next = h->sent == 0 ? h->iss : h->iss + 1;
         reply r = owner_.reply_for(*h, next, tcp_flags::rst | tcp_flags::ack);
         r.acknowledgment = (h->irs + 1).value();
+        add_timestamps(*h, r, now);
         owner_.network_.send_reply(r, now);
         end(*h, event::abort_called, now);
     }
@@ -156,8 +158,7 @@ syn_cache::outcome syn_cache::on_segment(half_open& h, segment& seg, instant now
 }
 
 /// PAWS, RFC 7323 §5.3; §3.2 for a missing option.
-syn_cache::verdict syn_cache::check_timestamps(const half_open& h, const segment& seg,
-                                               instant now) {
+syn_cache::verdict syn_cache::check_timestamps(half_open& h, const segment& seg, instant now) {
     if (!h.has_timestamps || seg.has(tcp_flags::rst)) {
         return verdict::pass;
     }
@@ -184,7 +185,7 @@ syn_cache::verdict syn_cache::check_sequence(half_open& h, const segment& seg, i
                  : in_window(seg.seq) || in_window(seg.seq + (len - 1));
     if (is_acceptable) return verdict::pass;
     if (seg.has(tcp_flags::rst)) return verdict::drop;
-    if (seg.has(tcp_flags::syn) && seg.seq == h.irs) {  // our SYN,ACK was lost
+    if (seg.has(tcp_flags::syn) && seg.seq == h.irs) {                     // our SYN,ACK was lost
         if (!seg.has(tcp_flags::ece | tcp_flags::cwr)) h.has_ecn = false;  // RFC 3168 §6.1.1.1
         if (is_too_old(h, now)) {
             end(h, event::timed_out, now);
@@ -221,7 +222,9 @@ syn_cache::verdict syn_cache::check_ack(const half_open& h, const segment& seg, 
     if (!seg.has(tcp_flags::ack)) return verdict::drop;
     if (h.sent == 0 || seg.ack != h.iss + 1) {
         ++owner_.counters_.tcp_bad_acknowledgments;
-        owner_.network_.send_reply(owner_.reply_for(h, seg.ack, tcp_flags::rst), now);
+        reply r = owner_.reply_for(h, seg.ack, tcp_flags::rst);
+        add_timestamps(h, r, now);
+        owner_.network_.send_reply(r, now);
         return verdict::drop;
     }
     return owner_.may_establish(*h.parent) ? verdict::pass : verdict::drop;
@@ -234,15 +237,18 @@ void syn_cache::send_ack(const half_open& h, instant now) {
     r.acknowledgment = (h.irs + 1).value();
     const unsigned shift = h.has_scale ? connection::receive_scale(wish, owner_.config_) : 0U;
     r.window = static_cast<std::uint16_t>(owner_.syn_window(wish) >> shift);
-    if (h.has_timestamps) {
-        r.options.set_timestamps(
-            {demux::timestamp_clock(now) + owner_.timestamp_offset(h.tuple()), h.ts_recent});
-    }
+    add_timestamps(h, r, now);
     owner_.network_.send_reply(r, now);
 }
 
-void syn_cache::send_challenge_ack(const half_open& h, instant now) {
-    if (owner_.may_challenge(now)) send_ack(h, now);
+void syn_cache::send_challenge_ack(half_open& h, instant now) {
+    if (owner_.may_challenge(h.challenges_, now)) send_ack(h, now);
+}
+
+void syn_cache::add_timestamps(const half_open& h, reply& r, instant now) const noexcept {
+    if (!h.has_timestamps) return;
+    r.options.set_timestamps(
+        {demux::timestamp_clock(now) + owner_.timestamp_offset(h.tuple()), h.ts_recent});
 }
 
 }  // namespace weft::net::tcp

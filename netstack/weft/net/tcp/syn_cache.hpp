@@ -8,9 +8,10 @@
 // table in state.hpp, and the observer is told of them as of any other. Called by demux only.
 
 #include <weft/base/intrusive_list.hpp>
-#include <weft/base/slab.hpp>
 #include <weft/base/timer_wheel.hpp>
+#include <weft/net/charged_slab.hpp>
 #include <weft/net/ip/neighbor_cache.hpp>
+#include <weft/net/tcp/challenge_throttle.hpp>
 #include <weft/net/tcp/handshake.hpp>
 #include <weft/net/tcp/listener.hpp>
 #include <weft/net/tcp/state.hpp>
@@ -37,6 +38,7 @@ public:
 
 private:
     friend class syn_cache;
+    challenge_throttle challenges_;
     std::uint8_t repeats_ = 0;
     bool is_due_ = false;
 };
@@ -89,12 +91,14 @@ private:
     };
 
     half_open& insert(const handshake& h, instant now);
-    verdict check_timestamps(const half_open& h, const segment& seg, instant now);
+    verdict check_timestamps(half_open& h, const segment& seg, instant now);
     verdict check_sequence(half_open& h, const segment& seg, instant now);
     verdict check_reset(half_open& h, const segment& seg, instant now);
     verdict check_ack(const half_open& h, const segment& seg, instant now);
     void send_ack(const half_open& h, instant now);
-    void send_challenge_ack(const half_open& h, instant now);
+    void send_challenge_ack(half_open& h, instant now);
+    /// To a segment of a handshake that has timestamps (RFC 7323 §3.2; a RST SHOULD, too).
+    void add_timestamps(const half_open& h, reply& r, instant now) const noexcept;
     void on_timeout(instant now) noexcept;
     void on_unanswered(half_open& h, instant now) noexcept;
     [[nodiscard]] bool is_too_old(const half_open& h, instant now) const noexcept;
@@ -103,7 +107,7 @@ private:
     void arm() noexcept;
 
     demux& owner_;
-    slab<half_open> slab_;
+    charged_slab<half_open> slab_;
     tuple_table<half_open> table_;
     intrusive_list<half_open, ip::neighbor_waiter> due_;
     /// By how often the SYN,ACK was repeated: each list is in the order of deadlines by itself.
