@@ -30,6 +30,29 @@ stack_options read_options(input& in) {
     return o;
 }
 
+/// What is scarce, and what strangers get then.
+void read_limits(stack_options& o, std::uint8_t bits) {
+    static constexpr tcp::cookie_policy policies[] = {
+        tcp::cookie_policy::on_overflow, tcp::cookie_policy::always, tcp::cookie_policy::never,
+        tcp::cookie_policy::on_overflow};
+    o.tcp.syn_cookies = policies[bits >> 2 & 3];
+    if ((bits & 16) != 0) o.tcp.max_half_open = 2;
+    if ((bits & 32) != 0) o.tcp.max_time_wait = 2;
+    o.tcp.time_wait_ignores_resets = (bits & 64) != 0;
+    if ((bits & 128) != 0) o.tcp.challenge_ack_interval = duration::zero();
+}
+
+/// All of a stack that the input decides.
+struct make_up {
+    explicit make_up(input& in) : options{read_options(in)} {
+        const std::uint8_t bits = in.byte();
+        read_limits(options, bits);
+        pool_bytes = bits % 4 == 3 ? 256U * 1024U : 8U << 20;
+    }
+    stack_options options;
+    std::size_t pool_bytes = 0;
+};
+
 tcp::connection_options read_connection(input& in) {
     static constexpr std::uint32_t buffers[] = {65536, 1U << 20, 4096, 2048};
     tcp::connection_options o;
@@ -46,8 +69,9 @@ tcp::connection_options read_connection(input& in) {
 
 class run {
 public:
-    explicit run(input& in)
-        : ours_{read_options(in), pool_bytes_of(in.byte())}, options_{read_connection(in)} {
+    explicit run(input& in) : run{make_up{in}, in} {}
+    run(const make_up& from, input& in)
+        : ours_{from.options, from.pool_bytes}, options_{read_connection(in)} {
         ours_.listen({our_ip, our_port}, {.backlog = 4, .connection = options_});
         peer_.introduce();
         peer_.drain();
@@ -86,10 +110,6 @@ public:
     void finish() { ours_.finish(); }
 
 private:
-    static std::size_t pool_bytes_of(std::uint8_t choice) {
-        return std::size_t{choice % 4 == 3 ? 256U * 1024U : 8U << 20};
-    }
-
     void pass(input& in) {
         const std::uint8_t how = in.byte();
         const std::chrono::milliseconds time{in.word()};

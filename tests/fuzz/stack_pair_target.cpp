@@ -42,6 +42,8 @@ stack_options read_options(input& in, unsigned side) {
     o.tcp.selective_acknowledgment = (bits & 4) == 0;
     o.device.checksum_offload = (bits & 8) != 0;
     o.device.segmentation_offload = (bits & 24) == 24;
+    o.tcp.time_wait_ignores_resets = (bits & 32) != 0;
+    if ((bits & 64) != 0) o.tcp.challenge_ack_interval = duration::zero();
     return o;
 }
 

@@ -217,6 +217,9 @@ watched_stack::handle* watched_stack::pick(std::uint32_t number) {
 void watched_stack::check() {
     while (tcp::connection* c = stack.tcp().pop_signaled()) (void)c->take_signals();
     require(pool.bytes_out() <= pool.limit_bytes(), "memory keeps to its limit");
+    require(stack.tcp().half_open_count() <= stack.options().tcp.max_half_open &&
+                stack.tcp().time_wait_count() <= stack.options().tcp.max_time_wait,
+            "records keep to their limits");
     stack.tcp().for_each_connection([](tcp::connection& c) {
         if (const std::string_view wrong = c.violated_invariant(); !wrong.empty()) fail(wrong);
         require(c.bytes_in_flight() <= c.unacked_bytes(), "no more is in flight than was sent");
@@ -237,7 +240,7 @@ void watched_stack::finish() {
     for (in_device& place : device_) place.slot.clear();
     require(stack.tcp().connection_count() == 0, "no connection lives without a user for ever");
     require(stack.tcp().orphan_count() == 0, "no orphan is counted that is not there");
-    require(pool.bytes_out() == 0, "all memory comes back");
+    require(pool.bytes_in_use() == 0, "all memory comes back");
 }
 
 void watched_stack::on_transition(const transition_event& e) {
