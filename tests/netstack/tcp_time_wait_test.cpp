@@ -310,6 +310,16 @@ TEST_CASE("records in TIME-WAIT are bounded; the oldest gives way, and is counte
         REQUIRE(peer.demux.connection_count() <= 50);
     }
     CHECK(peer.demux.time_wait_count() == 50);
+    const auto is_kept = [&](std::uint16_t port) {
+        weft::net::endpoint local = scripted_peer::tuple().local();
+        local.port = port;
+        auto c = peer.demux.connect(local, scripted_peer::tuple().remote(), {}, peer.now);
+        if (c) (*c)->release(peer.now);
+        return !c;
+    };
+    CHECK_FALSE(is_kept(1149));
+    CHECK(is_kept(1150));
+    CHECK(is_kept(1199));
     CHECK(peer.counters.tcp_time_wait_displaced == 150);
     CHECK(peer.demux.time_wait_bytes() <= 24 * 1024);
     peer.waits(61s);

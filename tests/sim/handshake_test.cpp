@@ -51,7 +51,8 @@ TEST_SUITE("sim.handshake") {
 TEST_CASE("a client connects, sends, half-closes, reads its echo and reaches TIME-WAIT") {
     two_hosts on;
     on.world.run(echo_conversation(on, "hello"));
-    CHECK(on.client.stack().tcp().connection_count() == 1);  // TIME-WAIT
+    CHECK(on.client.stack().tcp().connection_count() == 1);
+    CHECK(on.client.stack().tcp().time_wait_count() == 1);
     CHECK(on.server.stack().tcp().connection_count() == 0);
     on.settle();
     CHECK(on.client.stack().tcp().connection_count() == 0);

@@ -186,6 +186,7 @@ void demux::resume(ip::neighbor_waiter& w) noexcept {
 connection* demux::make(const four_tuple& tuple, const connection_options& options, bool is_passive,
                         connection_id id) {
     if (live_count() >= config_.max_connections) return nullptr;
+    assert(table_.find(tuple) == nullptr);  // one in TIME-WAIT has been ended
     connection& c = slab_.create(*this, id, tuple, options, is_passive);
     table_.insert(c);
     return &c;

@@ -136,7 +136,8 @@ private:
     friend class time_wait_table;
 
     void answer_closed(const four_tuple& tuple, const segment& seg, instant now);
-    /// `above`: the connection in TIME-WAIT that the SYN took over had used numbers up to there.
+    /// `above`: the four-tuple is in TIME-WAIT, and that connection had used numbers up to there;
+    /// no TCB may be made before the third step.
     void answer_listen(listener& l, const four_tuple& tuple, segment& seg,
                        std::optional<sequence_number> above, instant now);
     /// Whether a new listener there would overlap with one that exists.

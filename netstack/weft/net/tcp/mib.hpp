@@ -4,7 +4,8 @@
 //
 // A copy, made when it is asked for; the numbers are `stack_counters`', which says more. Counters
 // are 64 bits wide, so tcpInSegs and tcpOutSegs are tcpHCInSegs and tcpHCOutSegs as well. The
-// tables of connections and listeners are `demux::for_each_connection` with `connection::info()`.
+// table of connections is `demux::for_each_connection` with `connection::info()`, and
+// `for_each_time_wait` for those in TIME-WAIT that nobody holds.
 
 #include <weft/net/counters.hpp>
 #include <weft/net/tcp/options.hpp>
