@@ -155,6 +155,37 @@ task<> one_after_the_other(two_hosts& on) {
     CHECK((co_await pair.server.shutdown()).has_value());
 }
 
+/// From some time on drops frames with text: so many in a row, or one in so many.
+struct drop_text {
+    instant begin;
+    int in_a_row = 0;
+    int one_in = 0;
+    int seen = 0;
+    int dropped = 0;
+
+    net::memory_device::fate operator()(std::span<const std::byte> frame, instant now) {
+        using enum net::memory_device::fate;
+        if (now < begin || frame.size() < 1000) return pass;
+        ++seen;
+        if (one_in != 0 ? seen % one_in != 0 : seen > in_a_row) return pass;
+        ++dropped;
+        return drop;
+    }
+};
+
+task<> fills_the_path_with_losses(two_hosts& on, net::tcp::congestion_algorithm algorithm,
+                                  std::uint32_t& receive_limit) {
+    stream_pair pair;
+    co_await open_pair(on, pair, {.congestion = algorithm});
+    const instant begin = on.world.now();
+    const instant end = begin + 2500ms;
+    std::uint64_t bytes = 0;
+    co_await when_all(writes_until(on, pair.client, end),
+                      counts(on, pair.server, begin, end, bytes));
+    receive_limit = pair.server.connection()->receive_limit();
+    CHECK((co_await pair.server.shutdown()).has_value());
+}
+
 void runs(two_hosts& on, task<> body) {
     on.world.run(std::move(body));
     on.settle();
@@ -181,6 +212,31 @@ TEST_CASE("many connections share what memory there is, and idle ones hold nothi
     settings.pool_limit_bytes = 8U << 20;
     two_hosts on{1, {.delay = 20ms, .bits_per_second = 100'000'000}, settings};
     runs(on, many_with_little_memory(on, settings.pool_limit_bytes));
+}
+TEST_CASE("a burst lost at 1 Gbit/s and 100 ms: the window behind the gap is kept, all of it") {
+    two_hosts on{1, {.delay = 50ms, .bits_per_second = gigabit}};
+    drop_text filter{.begin = on.world.now() + 1800ms, .in_a_row = 40};
+    on.world.device_of(on.client).set_filter(std::ref(filter));
+    std::uint32_t limit = 0;
+    runs(on, fills_the_path_with_losses(on, net::tcp::congestion_algorithm::bbr, limit));
+    CAPTURE(counters_of(on.server));
+    CHECK(filter.dropped == 40);
+    CHECK(limit > 8U << 20);
+    CHECK(on.server.counters().tcp_out_of_order_segments > 4000);  // behind one gap
+    CHECK(on.server.counters().tcp_out_of_order_dropped == 0);
+    CHECK(on.client.counters().tcp_timeouts == 0);
+}
+TEST_CASE("one segment in a hundred lost at 1 Gbit/s and 100 ms: nothing behind a gap is dropped") {
+    two_hosts on{1, {.delay = 50ms, .bits_per_second = gigabit}};
+    drop_text filter{.begin = on.world.now() + 1500ms, .one_in = 100};
+    on.world.device_of(on.client).set_filter(std::ref(filter));
+    std::uint32_t limit = 0;
+    runs(on, fills_the_path_with_losses(on, net::tcp::congestion_algorithm::bbr, limit));
+    CAPTURE(counters_of(on.server));
+    CHECK(filter.dropped > 250);
+    CHECK(limit > 8U << 20);
+    CHECK(on.server.counters().tcp_out_of_order_segments > 20'000);
+    CHECK(on.server.counters().tcp_out_of_order_dropped == 0);
 }
 TEST_CASE("no window ever shrinks, while buffers grow and memory gets short (SHLD-14)") {
     for (const std::size_t memory : {std::size_t{1} << 28, std::size_t{2} << 20}) {

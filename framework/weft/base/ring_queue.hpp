@@ -1,9 +1,11 @@
 #pragma once
-// A queue in one circular array: push at the back, pop at the front, index from the front, insert.
+// A queue in one circular array: push at the back, pop at the front, index from the front, insert
+// and erase, which move whatever lies on the shorter side.
 //
 // Unlike std::deque it owns nothing while it was never used or after `release()`, is 24 bytes, and
 // keeps its array for reuse while in use. Growth doubles and moves the elements.
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <memory>
@@ -51,16 +53,40 @@ public:
         std::destroy_at(&back());
         --size_;
     }
-    /// Puts `value` before the element at `i`; those behind move up by one.
+    /// Puts `value` before the element at `i`; those on the shorter side move by one.
     void insert(std::uint32_t i, T value) {
         assert(i <= size_);
-        push_back(std::move(value));
-        for (std::uint32_t at = size_ - 1; at > i; --at) std::swap((*this)[at], (*this)[at - 1]);
+        if (i >= size_ - i) {
+            if (i == size_) {
+                push_back(std::move(value));
+                return;
+            }
+            push_back(std::move(back()));
+            move_up(i, size_ - 2, 1);
+        } else {
+            if (size_ == capacity_) grow();
+            head_ = (head_ - 1) & (capacity_ - 1);
+            ++size_;
+            if (i == 0) {
+                std::construct_at(data_ + head_, std::move(value));
+                return;
+            }
+            std::construct_at(data_ + head_, std::move((*this)[1]));
+            move_down(2, i + 1, 1);
+        }
+        (*this)[i] = std::move(value);
     }
-    /// Takes out the element at `i`; those behind move down by one.
-    void erase(std::uint32_t i) noexcept {
-        for (std::uint32_t at = i; at + 1 < size_; ++at) (*this)[at] = std::move((*this)[at + 1]);
-        pop_back();
+    /// Takes out `count` elements from the one at `i` on; those on the shorter side close up.
+    void erase(std::uint32_t i, std::uint32_t count = 1) noexcept {
+        assert(i + count <= size_);
+        if (count == 0) return;
+        if (i < size_ - i - count) {
+            move_up(0, i, count);
+            while (count-- > 0) pop_front();
+        } else {
+            move_down(i + count, size_, count);
+            while (count-- > 0) pop_back();
+        }
     }
     void clear() noexcept {
         while (!empty()) pop_front();
@@ -74,6 +100,31 @@ public:
     }
 
 private:
+    [[nodiscard]] T* place(std::uint32_t i) const noexcept {
+        return data_ + ((head_ + i) & (capacity_ - 1));
+    }
+    /// Whether [from, to) lies in the array in one piece.
+    [[nodiscard]] bool is_straight(std::uint32_t from, std::uint32_t to) const noexcept {
+        return place(from) <= place(to - 1);
+    }
+    /// Moves the elements [from, to) by `by` places towards the back, the last one first.
+    void move_up(std::uint32_t from, std::uint32_t to, std::uint32_t by) noexcept {
+        if (from == to) return;
+        if (is_straight(from, to + by)) {
+            std::move_backward(place(from), place(to - 1) + 1, place(to - 1) + 1 + by);
+            return;
+        }
+        for (std::uint32_t at = to; at-- > from;) (*this)[at + by] = std::move((*this)[at]);
+    }
+    /// Moves the elements [from, to) by `by` places towards the front, the first one first.
+    void move_down(std::uint32_t from, std::uint32_t to, std::uint32_t by) noexcept {
+        if (from == to) return;
+        if (is_straight(from - by, to)) {
+            std::move(place(from), place(to - 1) + 1, place(from - by));
+            return;
+        }
+        for (std::uint32_t at = from; at < to; ++at) (*this)[at - by] = std::move((*this)[at]);
+    }
     void grow() {
         const std::uint32_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;
         T* data = std::allocator<T>{}.allocate(capacity);

@@ -415,7 +415,8 @@ connection::verdict connection::take_text(segment& seg, instant now) {
                 : std::min<std::uint32_t>(duplicates_due_ + segments, most_duplicates_due));
         ack_now_ = true;
         note_held_twice(seg);
-        if (owner_.may_hold() && received_.hold(seg.seq, std::move(seg.text), owner_.pool_)) {
+        if (owner_.may_hold() &&
+            received_.hold(seg.seq, seg.text.bytes(), {rcv_.nxt, rcv_.edge}, owner_.pool_)) {
             ++owner_.counters_.tcp_out_of_order_segments;
             if (sack_permitted_) {
                 if (sacks_ == nullptr) sacks_ = std::make_unique<sack_reporter>();

@@ -36,8 +36,26 @@ std::string_view sent_ranges::violated_invariant(sequence_number una,
     return {};
 }
 
-std::string_view receive_buffer::violated_invariant(sequence_number nxt,
-                                                    sequence_number edge) const noexcept {
+std::string_view held_text::violated_invariant(sequence_span window) const noexcept {
+    if (ranges_.empty()) return "nothing is held, in pages";
+    if (ranges_.size() > max_ranges) return "there are more gaps than may be";
+    if (window.begin - base_ >= page_bytes()) return "a page before RCV.NXT is kept";
+    sequence_number at = window.begin;
+    for (std::uint32_t i = 0; i < ranges_.size(); ++i) {
+        const sequence_span& r = ranges_[i];
+        if (r.end <= r.begin) return "an empty range is held";
+        if (r.begin <= at) return "held ranges overlap or touch, or are in order";
+        for (std::uint32_t p = page_of(r.begin); p <= page_of(r.end - 1); ++p) {
+            if (p >= pages_.size() || !pages_[p]) return "text is held and has no page";
+        }
+        at = r.end;
+    }
+    if (at > window.end) return "text beyond the offered window is held";
+    if (page_of(window.end - 1) + 1 < pages_.size()) return "a page beyond the window is kept";
+    return {};
+}
+
+std::string_view receive_buffer::violated_invariant(sequence_span window) const noexcept {
     std::uint32_t readable = 0;
     for (std::uint32_t i = 0; i < ready_.size(); ++i) {
         if (ready_[i].empty()) return "an empty slice is readable";
@@ -45,17 +63,7 @@ std::string_view receive_buffer::violated_invariant(sequence_number nxt,
     }
     if (readable != size_) return "the count of readable bytes is not the sum of the slices";
     if (fresh_ > ready_.size()) return "more slices are fresh than there are";
-    if (held_ == nullptr) return {};
-    if (held_->empty()) return "an empty queue of held pieces is kept";
-    sequence_number at = nxt;
-    for (std::uint32_t i = 0; i < held_->size(); ++i) {
-        const piece& p = (*held_)[i];
-        if (p.text.empty()) return "an empty piece is held";
-        if (i == 0 ? p.begin <= at : p.begin < at) return "held pieces overlap or are in order";
-        at = p.end();
-    }
-    if (at > edge) return "text beyond the offered window is held";
-    return {};
+    return held_ == nullptr ? std::string_view{} : held_->violated_invariant(window);
 }
 
 std::string_view connection::violated_invariant() const noexcept {
@@ -75,7 +83,7 @@ std::string_view connection::violated_invariant() const noexcept {
     }
     const bool has_irs = state_ != state::syn_sent;
     if (has_irs && rcv_.nxt > rcv_.edge) return "RCV.NXT is beyond the offered window";
-    if (const auto wrong = received_.violated_invariant(rcv_.nxt, rcv_.edge); !wrong.empty()) {
+    if (const auto wrong = received_.violated_invariant({rcv_.nxt, rcv_.edge}); !wrong.empty()) {
         return wrong;
     }
 

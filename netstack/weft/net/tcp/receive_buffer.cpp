@@ -5,86 +5,31 @@
 namespace weft::net::tcp {
 
 std::uint32_t receive_buffer::append(slice text, sequence_number next) {
-    std::uint32_t advance = text.size();
+    const std::uint32_t advance = text.size();
     size_ += advance;
     ready_.push_back(std::move(text));
     ++fresh_;
     if (!has_gap()) return advance;
 
-    sequence_number end = next + advance;
-    while (has_gap() && held_->front().begin <= end) {
-        piece& first = held_->front();
-        if (first.end() > end) {
-            first.text.remove_prefix(end - first.begin);
-            const std::uint32_t count = first.text.size();
-            advance += count;
-            size_ += count;
-            end += count;
-            ready_.push_back(std::move(first.text));
-            ++fresh_;
-        }
-        held_->pop_front();
-    }
+    const std::uint32_t slices = ready_.size();
+    const std::uint32_t joined = held_->take_joined(next + advance, ready_);
+    size_ += joined;
+    fresh_ += ready_.size() - slices;
     if (held_->empty()) held_.reset();
-    return advance;
+    return advance + joined;
 }
 
-bool receive_buffer::hold(sequence_number at, slice text, block_pool& pool) {
-    if (held_ == nullptr) held_ = std::make_unique<ring_queue<piece>>();
-    ring_queue<piece>& held = *held_;
-
-    // Most often it follows the last piece; so look from the back for the first piece after it.
-    std::uint32_t position = held.size();
-    while (position > 0 && held[position - 1].begin > at) --position;
-
-    // What came first stays: cut off what the piece before holds, drop the pieces this one covers.
-    if (position > 0) {
-        const sequence_number held_to = held[position - 1].end();
-        if (held_to >= at + text.size()) return true;
-        if (held_to > at) {
-            text.remove_prefix(held_to - at);
-            at = held_to;
-        }
-    }
-    while (position < held.size() && held[position].begin < at + text.size()) {
-        const piece& after = held[position];
-        if (after.end() > at + text.size()) {
-            text.truncate(after.begin - at);
-            break;
-        }
-        held.erase(position);
-    }
-    if (text.empty()) return true;
-    if (held.size() >= max_held_pieces) return false;
-    if (wastes_its_block(text)) {
-        slice copy = pool.allocate_for(text.size());  // no larger than it must be: nothing joins it
-        if (!copy) return false;
-        std::ranges::copy(text.bytes(), copy.data());
-        copy.extend(text.size());
-        text = std::move(copy);
-    }
-    held.insert(position, piece{at, std::move(text)});
-    return true;
+bool receive_buffer::hold(sequence_number at, std::span<const std::byte> text, sequence_span window,
+                          block_pool& pool) {
+    if (held_ == nullptr) held_ = std::make_unique<held_text>(window);
+    const bool is_kept = held_->keep(at, text, pool);
+    if (held_->empty()) held_.reset();
+    return is_kept;
 }
 
-std::optional<held_range> receive_buffer::held_from(sequence_number at) const noexcept {
+std::optional<sequence_span> receive_buffer::held_from(sequence_number at) const noexcept {
     if (held_ == nullptr) return std::nullopt;
-    const ring_queue<piece>& held = *held_;
-    std::uint32_t low = 0;
-    std::uint32_t high = held.size();
-    while (low < high) {
-        const std::uint32_t middle = low + (high - low) / 2;
-        if (held[middle].end() <= at) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == held.size()) return std::nullopt;
-    std::uint32_t first = low;
-    while (first > 0 && held[first - 1].end() == held[first].begin) --first;
-    while (low + 1 < held.size() && held[low].end() == held[low + 1].begin) ++low;
-    return held_range{held[first].begin, held[low].end()};
+    return held_->range_from(at);
 }
 
 std::uint32_t receive_buffer::read(std::span<std::byte> into) noexcept {

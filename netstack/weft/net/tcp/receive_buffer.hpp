@@ -4,10 +4,11 @@
 // Received frames are kept as they came, as slices of the device's blocks. `compact()`, called at
 // the end of a turn, copies what is still unread and fills less than half its block into chunks:
 // prompt readers pay no second copy, slow readers cannot pin the device's memory. What lies behind
-// a gap is copied at once if it wastes its block. RFC 9293 §3.10.7.4 seventh (SHLD-31).
+// a gap is held_text's. RFC 9293 §3.10.7.4 seventh (SHLD-31).
 
 #include <weft/base/ring_queue.hpp>
 #include <weft/net/block_pool.hpp>
+#include <weft/net/tcp/held_text.hpp>
 #include <weft/net/tcp/sequence_number.hpp>
 
 #include <cstdint>
@@ -18,30 +19,24 @@
 
 namespace weft::net::tcp {
 
-/// Text behind a gap that lies together.
-struct held_range {
-    sequence_number begin, end;
-};
-
 class receive_buffer {
 public:
-    /// Pieces held behind gaps, at most; a peer that sends more of them has the last ones dropped.
-    static constexpr std::uint32_t max_held_pieces = 1024;
-
     /// Readable bytes.
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-    [[nodiscard]] bool has_gap() const noexcept { return held_ != nullptr && !held_->empty(); }
+    [[nodiscard]] bool has_gap() const noexcept { return held_ != nullptr; }
 
     /// Takes text that starts at RCV.NXT, and whatever it joins up with. Returns by how much
     /// RCV.NXT advances.
     std::uint32_t append(slice text, sequence_number next);
 
     /// The first text behind a gap that ends after `at`; nothing when there is none.
-    [[nodiscard]] std::optional<held_range> held_from(sequence_number at) const noexcept;
+    [[nodiscard]] std::optional<sequence_span> held_from(sequence_number at) const noexcept;
 
-    /// Keeps text that starts behind RCV.NXT. False: not kept (too many pieces, or no memory).
-    bool hold(sequence_number at, slice text, block_pool& pool);
+    /// Keeps a copy of text that starts behind RCV.NXT; `window` is from there to the edge that was
+    /// offered. False: not kept (too many gaps, or no memory).
+    [[nodiscard]] bool hold(sequence_number at, std::span<const std::byte> text,
+                            sequence_span window, block_pool& pool);
 
     /// Copies out up to `into.size()` readable bytes. Returns how many.
     std::uint32_t read(std::span<std::byte> into) noexcept;
@@ -57,23 +52,16 @@ public:
     void compact(block_pool& pool);
 
     /// What is wrong with it for a window of [nxt, edge); empty: nothing. For tests.
-    [[nodiscard]] std::string_view violated_invariant(sequence_number nxt,
-                                                      sequence_number edge) const noexcept;
+    [[nodiscard]] std::string_view violated_invariant(sequence_span window) const noexcept;
 
     void clear() noexcept;
 
 private:
-    struct piece {
-        sequence_number begin;
-        slice text;
-        [[nodiscard]] sequence_number end() const noexcept { return begin + text.size(); }
-    };
-
     static bool wastes_its_block(const slice& s) noexcept { return s.size() < s.capacity() / 2; }
     static slice copy_of(const slice& text, block_pool& pool) noexcept;
 
     ring_queue<slice> ready_;
-    std::unique_ptr<ring_queue<piece>> held_;  // sorted, without overlaps
+    std::unique_ptr<held_text> held_;  // while there is a gap
     std::uint32_t size_ = 0;
     std::uint32_t fresh_ = 0;  // slices at the back of ready_ that came in this turn
     bool tail_is_chunk_ = false;

@@ -19,13 +19,13 @@ void sack_reporter::report(wire::tcp_options& into, const receive_buffer& held,
                            std::size_t most) noexcept {
     if (most != 0 && has_duplicate()) into.add_sack_block(duplicate_);
     std::size_t kept = 0;
-    std::array<held_range, wire::tcp_max_sack_blocks> reported{};
+    std::array<sequence_span, wire::tcp_max_sack_blocks> reported{};
     for (std::size_t i = 0; i < count_; ++i) {
         const auto block = held.held_from(recent_[i]);
         if (!block || block->begin > recent_[i]) continue;  // delivered since
         const bool is_known =
             std::any_of(reported.begin(), reported.begin() + kept,
-                        [&](const held_range& r) { return r.begin == block->begin; });
+                        [&](const sequence_span& r) { return r.begin == block->begin; });
         if (is_known) continue;  // two blocks have grown together
         recent_[kept] = recent_[i];
         reported[kept++] = *block;
