@@ -132,11 +132,13 @@ TEST_CASE("without timestamps a window's worth takes a round trip or more") {
 
 TEST_CASE("a send buffer holds twice the congestion window, within its bounds") {
     constexpr receive_tuning::bounds b{.initial = 100'000, .most = 1'000'000};
-    CHECK(tuned_send_limit(0, 0, b, memory_use::plenty) == 100'000);
-    CHECK(tuned_send_limit(14'600, 0, b, memory_use::plenty) == 100'000);
-    CHECK(tuned_send_limit(200'000, 0, b, memory_use::plenty) == 400'000);
-    CHECK(tuned_send_limit(0xffff'ffff, 0, b, memory_use::plenty) == 1'000'000);
-    CHECK(tuned_send_limit(200'000, 300'000, b, memory_use::half) == 300'000);
-    CHECK(tuned_send_limit(200'000, 0, b, memory_use::short_) == 100'000);
+    CHECK(tuned_send_limit(0, 0, 0, b, memory_use::plenty) == 100'000);
+    CHECK(tuned_send_limit(14'600, 0, 0, b, memory_use::plenty) == 100'000);
+    CHECK(tuned_send_limit(200'000, 0, 0, b, memory_use::plenty) == 400'000);
+    CHECK(tuned_send_limit(0xffff'ffff, 0, 0, b, memory_use::plenty) == 1'000'000);
+    // What the peer holds behind a gap takes no room from what is to be sent.
+    CHECK(tuned_send_limit(200'000, 50'000, 0, b, memory_use::plenty) == 450'000);
+    CHECK(tuned_send_limit(200'000, 0, 300'000, b, memory_use::half) == 300'000);
+    CHECK(tuned_send_limit(200'000, 0, 0, b, memory_use::short_) == 100'000);
 }
 }

@@ -46,15 +46,16 @@ struct outcome {
 };
 
 outcome run(const net::link_options& there, const net::link_options& back, std::uint64_t seed,
-            net::tcp::congestion_algorithm algorithm = net::tcp::congestion_algorithm::cubic) {
+            net::tcp::congestion_algorithm algorithm = net::tcp::congestion_algorithm::cubic,
+            std::size_t bytes = size) {
     two_hosts on{seed};
     on.get_acquainted();
     on.world.device_of(on.client).set_link(there);
     on.world.device_of(on.server).set_link(back);
     duration took{};
-    on.world.run(transfer(on, pattern(size), algorithm, took));
+    on.world.run(transfer(on, pattern(bytes), algorithm, took));
     const double seconds = std::chrono::duration<double>(took).count();
-    return {static_cast<double>(size) * 8 / seconds / static_cast<double>(rate),
+    return {static_cast<double>(bytes) * 8 / seconds / static_cast<double>(there.bits_per_second),
             on.client.counters()};
 }
 
@@ -122,5 +123,15 @@ TEST_CASE("BBR keeps its rate where one segment in fifty is lost") {
     wire.loss = 0.02;
     const outcome lossy = run(wire, path(), 1, net::tcp::congestion_algorithm::bbr);
     CHECK(lossy.share > 0.5);
+}
+
+TEST_CASE("what the peer holds behind a gap takes no room from what is to be sent") {
+    net::link_options wire{.delay = 5ms, .bits_per_second = 100'000'000};
+    wire.queue.limit_bytes = 125'000;
+    wire.loss = 0.03;
+    // Segments that are lost twice leave a gap for many round trips.
+    const outcome lossy =
+        run(wire, wire, 1, net::tcp::congestion_algorithm::bbr, std::size_t{48} << 20);
+    CHECK(lossy.share > 0.8);
 }
 }

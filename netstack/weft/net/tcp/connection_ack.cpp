@@ -42,6 +42,7 @@ connection::verdict connection::check_ack(const segment& seg, instant now) {
 /// old with news of what lies behind a gap.
 void connection::take_acknowledgment(const segment& seg, instant now) {
     const std::uint32_t prior_in_flight = in_flight_.pipe();
+    const bool could_write = can_write();
     delivery_tally tally;
     loss_recovery::acknowledgment a;
     // RFC 5681 §2.
@@ -68,6 +69,12 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
         if (rtt == duration::zero() && tally.newest_original) rtt = now - *tally.newest_original;
         a.originals_arrived = tally.originals_arrived;
         recover_and_grow(a, seg, prior_in_flight, rtt, now);
+    }
+    // Room is made by text that left the buffer, by a window that grew, by what the peer holds
+    // behind a gap. A writer may also wait for memory of the pool, with room in its own buffer.
+    if ((a.cumulative != 0 || a.delivered != 0) && can_write() &&
+        (!could_write || waiter(wait::writable) != nullptr)) {
+        raise(wait::writable);
     }
     if (a.cumulative == 0) {
         if (in_flight_.lost_bytes() != 0 || a.delivered != 0 || a.is_duplicate) mark_transmit();
@@ -97,15 +104,12 @@ sent_ranges::acknowledged connection::advance_una(const segment& seg, delivery_t
         --text;
         fin_acked_ = true;
     }
-    const bool could_write = can_write();
     const sent_ranges::acknowledged done = in_flight_.acknowledge(
         seg.ack, [&](const sent_range& r) { note_delivered(r, seg, tally, now); });
     sending_.remove_prefix(text);
     snd_.una = seg.ack;
     if (stats_ != nullptr) stats_->bytes_acked += text;
     progressed_ = true;
-    // A writer may also wait for memory of the pool, with room in its own buffer.
-    if (can_write() && (!could_write || waiter(wait::writable) != nullptr)) raise(wait::writable);
     return done;
 }
 

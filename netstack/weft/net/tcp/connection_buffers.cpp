@@ -11,7 +11,7 @@ namespace weft::net::tcp {
 std::uint32_t connection::send_limit() const noexcept {
     if (!tunes_sending_) return send_limit_;
     return tuned_send_limit(
-        congestion_window(), sending_.size(),
+        congestion_window(), in_flight_.sacked_bytes(), sending_.size(),
         {.initial = settings().send_buffer_initial_bytes, .most = settings().send_buffer_max_bytes},
         owner_.memory());
 }

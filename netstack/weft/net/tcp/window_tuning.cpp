@@ -69,9 +69,10 @@ std::uint32_t receive_tuning::on_read(std::uint32_t count, const situation& s, c
     return std::max(s.limit, narrow(std::min<std::uint64_t>(want, b.most)));
 }
 
-std::uint32_t tuned_send_limit(std::uint32_t congestion_window, std::uint32_t queued,
-                               const receive_tuning::bounds& b, memory_use memory) noexcept {
-    std::uint32_t want = narrow(std::uint64_t{congestion_window} * 2);
+std::uint32_t tuned_send_limit(std::uint32_t congestion_window, std::uint32_t sacked,
+                               std::uint32_t queued, const receive_tuning::bounds& b,
+                               memory_use memory) noexcept {
+    std::uint32_t want = narrow(std::uint64_t{congestion_window} * 2 + sacked);
     if (memory != memory_use::plenty) want = std::min(want, queued);
     return std::clamp(want, b.initial, std::max(b.initial, b.most));
 }

@@ -7,7 +7,9 @@
 // between reads: the measure is a rate. The limit only grows, but for want of memory, and what was
 // offered to the peer stays offered (RFC 9293 §3.8.6, SHLD-14): the connection sees to that.
 //
-// Sending: twice the congestion window, one half in flight and one half to follow.
+// Sending: twice the congestion window, one half in flight and one half to follow. What the peer
+// holds behind a gap (SACK) is neither, and comes on top: else a segment that is lost twice would
+// leave nothing to send, and no acknowledgments to find it out by.
 //
 // Sans-IO; the connection calls it from its reads and for arriving text.
 
@@ -70,9 +72,9 @@ private:
     std::uint32_t last_echo_ = 0;
 };
 
-/// What a send buffer may hold, in bytes.
-[[nodiscard]] std::uint32_t tuned_send_limit(std::uint32_t congestion_window, std::uint32_t queued,
-                                             const receive_tuning::bounds& b,
+/// What a send buffer may hold, in bytes; `sacked` and `queued` of it are held already.
+[[nodiscard]] std::uint32_t tuned_send_limit(std::uint32_t congestion_window, std::uint32_t sacked,
+                                             std::uint32_t queued, const receive_tuning::bounds& b,
                                              memory_use memory) noexcept;
 
 }  // namespace weft::net::tcp
