@@ -281,27 +281,6 @@ TEST_CASE("a write that blocks sleeps while the send buffer is full") {
     CHECK(s.ioctl(fd, SIOCOUTQ) == 0);
 }
 
-TEST_CASE("an urgent byte goes out with its pointer, and comes in apart from the stream") {
-    script s{plain};
-    const int fd = s.accepted();
-    std::array<char, 100> text{};
-    s.answers(s.api.send(s.api.userdata, fd, "abc", 3, MSG_OOB), 3);
-    s.out("P.U 1+3 ack 1 urg 3");
-    s.in(". 1 ack 4");
-    s.in("P.U 1+10 ack 4 urg 5");
-    s.out(". 4 ack 11");
-    CHECK(s.events(fd) == (POLLIN | POLLOUT | POLLPRI));
-    const auto recv = [&](int flags) {
-        return s.api.recv(s.api.userdata, fd, text.data(), text.size(), flags);
-    };
-    s.answers(recv(0), 4);
-    CHECK(s.ioctl(fd, SIOCATMARK) == 1);
-    s.answers(recv(MSG_OOB), 1);
-    s.answers(recv(MSG_OOB), -1, EINVAL);
-    s.answers(recv(0), 5);
-    CHECK(s.events(fd) == POLLOUT);
-}
-
 TEST_CASE("sizes of buffers are reported doubled, as on Linux") {
     script s;
     const int fd = s.socket();

@@ -71,12 +71,16 @@ def make_tap(mtu=1500, name=TAP):
     run("ip", "link", "set", name, "mtu", str(mtu), "up")
 
 
-def program(name):
+def build_folder():
     build = os.environ.get("WEFT_BUILD_DIR")
     if not build:
         print("set WEFT_BUILD_DIR to the folder that CMake builds in (ctest does)")
         sys.exit(2)
-    return os.path.join(build, "examples", name)
+    return build
+
+
+def program(name):
+    return os.path.join(build_folder(), "examples", name)
 
 
 class Program:

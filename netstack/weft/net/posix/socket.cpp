@@ -271,10 +271,12 @@ short socket::poll_events() {
     if (is_read_shut()) events |= POLLIN | POLLRDNORM | POLLRDHUP;
     if (!is_connecting()) {
         if (connection_ != nullptr) {
-            if (connection_->readable_bytes() >= static_cast<std::uint32_t>(low_water_)) {
+            const std::uint32_t passed_over = is_before_urgent_byte() ? 1 : 0;
+            if (connection_->readable_bytes() - passed_over >=
+                static_cast<std::uint32_t>(low_water_)) {
                 events |= POLLIN | POLLRDNORM;
             }
-            if (connection_->urgent_bytes() != 0) events |= POLLPRI;
+            if (connection_->urgent_bytes() != 0 && urgent_.look(*connection_)) events |= POLLPRI;
         }
         if (is_write_shut() || connection_ == nullptr || has_room()) {
             events |= POLLOUT | POLLWRNORM;

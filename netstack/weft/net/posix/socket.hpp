@@ -85,6 +85,9 @@ private:
 
     answer receive_urgent(std::span<const iovec> into, int flags);
     std::size_t take_text(std::span<const iovec> into, std::size_t skip, int flags);
+    [[nodiscard]] bool is_before_urgent_byte() const noexcept;
+    /// What one read can have now: up to the mark, if there is one.
+    [[nodiscard]] std::uint32_t next_read_bytes() const noexcept;
     /// Everything but text that ends a receive(): 0 at the end, a negated errno, or nothing.
     std::optional<answer> end_of_receiving();
     answer wait_connected(network::lock& held, instant until);

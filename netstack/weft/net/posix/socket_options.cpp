@@ -313,7 +313,7 @@ answer socket::ioctl(unsigned long request, void* argument) {
             return 0;
         case SIOCINQ:  // FIONREAD is the same number
             if (listener_ != nullptr) return -EINVAL;
-            if (has_text) count = to_int(connection_->readable_bytes());
+            if (has_text) count = to_int(next_read_bytes());
             break;
         case SIOCOUTQ:
         case SIOCOUTQNSD: {

@@ -56,7 +56,7 @@ answer socket::receive(network::lock& held, std::span<const iovec> into, int fla
         if (done > before && !is_peek) network_.settle();
         if (done >= enough) return static_cast<answer>(done);
         const auto mark = urgent_.distance(*connection_);
-        if (done != 0 && mark == 0U && !urgent_inline_) return static_cast<answer>(done);
+        if (done != 0 && mark == 0U) return static_cast<answer>(done);
         if (const auto end = end_of_receiving()) {
             // Bytes that came before an error are delivered before it.
             if (done == 0) return *end;
@@ -66,8 +66,7 @@ answer socket::receive(network::lock& held, std::span<const iovec> into, int fla
         const std::uint32_t seen = connection_->readable_bytes();
         const bool in_time = network_.wait(held, until, [&] {
             return closed_ || connection_ == nullptr || connection_->readable_bytes() > seen ||
-                   is_read_shut() || pending_error() != 0 ||
-                   (urgent_.distance(*connection_) != mark && !urgent_inline_);
+                   is_read_shut() || pending_error() != 0 || urgent_.distance(*connection_) != mark;
         });
         if (closed_ || connection_ == nullptr) return done != 0 ? static_cast<answer>(done) : 0;
         if (!in_time) return done != 0 ? static_cast<answer>(done) : -EAGAIN;
@@ -78,19 +77,15 @@ answer socket::receive(network::lock& held, std::span<const iovec> into, int fla
 std::size_t socket::take_text(std::span<const iovec> into, std::size_t skip, int flags) {
     const bool is_peek = (flags & MSG_PEEK) != 0;
     tcp::connection& c = *connection_;
-    std::size_t most = c.readable_bytes();
     std::uint32_t ahead = 0;
-    if (const auto mark = urgent_.distance(c); mark && !urgent_inline_ && most > *mark) {
-        if (*mark != 0) {
-            most = *mark;
-        } else if (is_peek) {
+    if (is_before_urgent_byte()) {
+        if (is_peek) {
             ahead = 1;
-            --most;
         } else {
             urgent_.pass(c, network::now());
-            most = c.readable_bytes();
         }
     }
+    const std::size_t most = next_read_bytes();
     const std::size_t taken = for_parts<std::byte>(into, skip, most, [&](auto room) -> std::size_t {
         if (is_peek) {
             const std::uint32_t count = c.peek(room, ahead);
@@ -101,8 +96,21 @@ std::size_t socket::take_text(std::span<const iovec> into, std::size_t skip, int
         c.consume(static_cast<std::uint32_t>(room.size()), network::now());
         return room.size();
     });
-    if (!is_peek) urgent_.on_read(taken);
+    if (!is_peek) urgent_.on_read(c, taken);
     return taken;
+}
+
+/// The next unread byte is one that a read passes over.
+bool socket::is_before_urgent_byte() const noexcept {
+    if (urgent_inline_ || connection_->readable_bytes() == 0) return false;
+    return urgent_.distance(*connection_) == 0U || urgent_.is_left_behind(*connection_);
+}
+
+std::uint32_t socket::next_read_bytes() const noexcept {
+    const std::uint32_t passed_over = is_before_urgent_byte() ? 1 : 0;
+    const std::uint32_t readable = connection_->readable_bytes();
+    const std::uint32_t mark = urgent_.distance(*connection_).value_or(0);
+    return (mark != 0 ? std::min(mark, readable) : readable) - passed_over;
 }
 
 std::optional<answer> socket::end_of_receiving() {
