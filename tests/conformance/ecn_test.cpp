@@ -119,7 +119,7 @@ TEST_CASE("one reduction for each window of text, however many ACKs carry ECE; C
     for (std::uint32_t i = 0; i < 10; ++i)
         s.out(". " + std::to_string(1 + 1000 * i) + "+1000 ack 1");
     s.in(".E 1 ack 2001");
-    // Ten were in flight, eight are left, five is the aim: one for two that have arrived.
+    // Eight are left in flight, four is the aim: one for two that have arrived.
     s.out(".W 10001+1000 ack 1");
     CHECK(int{s.last.traffic_class & 3} == int{ect0});
     s.nothing();
@@ -133,12 +133,11 @@ TEST_CASE("one reduction for each window of text, however many ACKs carry ECE; C
     s.out(". 13001+1000 ack 1");
     s.nothing();
     s.in(".E 1 ack 10001");
-    s.out(". 14001+1000 ack 1");
-    s.nothing();             // five are in flight
-    s.in(".E 1 ack 11001");  // of the next window: still marked, so less again
+    s.nothing();             // four are in flight
+    s.in(".E 1 ack 11001");  // of the next window: two is the aim now
     s.nothing();
     s.in(". 1 ack 13001");
-    s.out(".W 15001+1000 ack 1");
+    s.out(".W 14001+1000 ack 1");
     s.in("R 1 win 0");
 }
 

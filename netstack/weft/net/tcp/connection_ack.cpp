@@ -147,7 +147,7 @@ void connection::recover_and_grow(loss_recovery::acknowledgment& a, const segmen
     loss_recovery::context c = recovery_context(now);
     recovery.on_ack(a, c);
     take_mtu_probe_loss(now);
-    if (ecn_.on_ack(seg.flags, seg.ack, recovery.recover())) recovery.on_congestion_echo(c);
+    if (ecn_.on_ack(seg.flags, seg.ack, recovery.recover())) recovery.on_congestion_echo(a, c);
     note_reduction(before);
     if (a.delivered != 0) {
         ack_event e;

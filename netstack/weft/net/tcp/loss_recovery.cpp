@@ -167,13 +167,14 @@ void loss_recovery::enter_recovery(context& c) noexcept {
     rescued_ = false;
 }
 
-void loss_recovery::on_congestion_echo(context& c) noexcept {
+void loss_recovery::on_congestion_echo(const acknowledgment& a, context& c) noexcept {
     if (phase_ != recovery_phase::open) return;
     ++c.counters.tcp_ecn_reductions;
     c.congestion.on_congestion(congestion_cause::ecn, flight_of(c), c.mss, c.now);
     reduction_.begin(c.ranges.total_bytes(), c.congestion.threshold());
     phase_ = recovery_phase::reduction;
     recover_ = c.nxt;
+    lead_window(a, c);
 }
 
 /// SND.UNA has reached the recovery point.

@@ -69,7 +69,7 @@ public:
     /// After the congestion control has seen the acknowledgment too: bounds what F-RTO bounds.
     void settle_window(context& c) noexcept;
     /// The peer echoes congestion (RFC 3168 §6.1.2): once for each window.
-    void on_congestion_echo(context& c) noexcept;
+    void on_congestion_echo(const acknowledgment& a, context& c) noexcept;
     /// The retransmission timer has expired. `is_repeated`: for the same segment as the last time.
     void on_timeout(context& c, bool is_repeated) noexcept;
     /// `reorder_at` is reached.
