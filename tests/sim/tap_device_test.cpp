@@ -380,7 +380,9 @@ TEST_CASE("a frame longer than its block is marked as truncated, and the next bl
 
         on.send(ping(kernel, on.tap->stack_address(), 8000));
         CHECK(on.turn_until([&] { return on.tap->statistics().truncated == 1; }));
-        CHECK(on.client.frames.back().offload.truncated);
+        // The kernel may have said something else since.
+        CHECK(std::ranges::any_of(on.client.frames,
+                                  [](const received& each) { return each.offload.truncated; }));
         CHECK(on.tap->capabilities().mtu == 9000);
 
         for (int i = 0; i < 8; ++i) on.send(ping(kernel, on.tap->stack_address(), 8000));
