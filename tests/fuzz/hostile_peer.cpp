@@ -220,18 +220,19 @@ watched_stack::handle* hostile_peer::handle_at(std::uint32_t number) {
 /// Opens connection `number`, and goes on by `target`: 1 SYN-RECEIVED or SYN-SENT, 2 and above
 /// ESTABLISHED, then 3 text in flight, 4 text behind a gap, 5 a closed window, 6 FIN-WAIT-1,
 /// 7 FIN-WAIT-2, 8 CLOSING, 9 TIME-WAIT, 10 CLOSE-WAIT, 11 LAST-ACK, 12 the peer's text unread,
-/// 13 a FIN behind a gap, 14 three duplicate ACKs, 15 CLOSE-WAIT with text in flight.
+/// 13 a FIN behind a gap, 14 three duplicate ACKs, 15 CLOSE-WAIT with text in flight, 0 TIME-WAIT
+/// that nobody holds.
 void hostile_peer::drive(std::uint32_t number, std::uint8_t target) {
     place& at = places_[number];
     constexpr tcp_flags ack = tcp_flags::ack;
     const std::uint32_t irs = 0xffff'ff00U + number * 0x1000'0000U;  // some wrap soon
     if (number < passive_count) {
         plain(number, tcp_flags::syn, irs, 0);
-        if (target < 2) return;
+        if (target == 1) return;
     } else {
         (void)ours_.connect({peer_ip, peer_port(number)}, {}, {});
         drain();
-        if (target < 2) return;
+        if (target == 1) return;
         plain(number, tcp_flags::syn | ack, irs, at.snd_nxt);
     }
     plain(number, ack, irs + 1, at.snd_nxt);
@@ -266,9 +267,13 @@ void hostile_peer::drive(std::uint32_t number, std::uint8_t target) {
             closes();
             peer_closes(una);
             break;
+        case 0:
         case 9:
             closes();
             peer_closes(at.snd_nxt);
+            if (target == 9) break;
+            ours_.release(static_cast<std::size_t>(h - ours_.handles.data()));
+            drain();
             break;
         case 10: peer_closes(una); break;
         case 11:

@@ -11,6 +11,18 @@ using weft::net::tcp::state;
 // Segments out of order: RFC 9293 §3.10.7.4 seventh and eighth, RFC 5681 §4.2.
 
 TEST_SUITE("netstack.tcp.reassembly") {
+TEST_CASE("text beyond the peer's FIN is not kept once the FIN counts") {
+    scripted_peer peer = in_state(state::established);
+    peer.sends(data(5012, 1001, "beyond"));
+    peer.sends(fin_ack(5006, 1001, "world"));
+    CHECK(peer.state() == state::established);
+    peer.sends(data(5001, 1001, "hello"));
+    CHECK(peer.state() == state::close_wait);
+    CHECK(peer.connection->violated_invariant() == "");
+    CHECK(peer.reads() == "helloworld");
+    CHECK(peer.pool.bytes_out() == 0);
+}
+
 TEST_CASE(
     "a segment behind a gap is kept, and each is answered with a duplicate ACK [SHLD-31] "
     "[MAY-13]") {

@@ -450,7 +450,8 @@ void connection::check_fin(instant now) {
     if (rcv_.fin < rcv_.nxt) fin_seen_ = false;
     if (rcv_.nxt != rcv_.fin) return;
     fin_received_ = true;
-    raise(wait::urgent);  // there will be none
+    received_.drop_held();  // beyond the FIN: no honest peer's
+    raise(wait::urgent);    // there will be none
     ++rcv_.nxt;
     ++rcv_.edge;  // its number takes no room
     ack_now_ = true;

@@ -38,6 +38,9 @@ public:
     [[nodiscard]] bool hold(sequence_number at, std::span<const std::byte> text,
                             sequence_span window, block_pool& pool);
 
+    /// Gives up what is behind a gap.
+    void drop_held() noexcept { held_.reset(); }
+
     /// Copies out up to `into.size()` readable bytes. Returns how many.
     std::uint32_t read(std::span<std::byte> into) noexcept;
     /// Copies out readable bytes behind the first `skip` of them; they stay. Returns how many.
