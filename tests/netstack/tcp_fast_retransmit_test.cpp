@@ -130,4 +130,48 @@ TEST_CASE("a lost FIN is recovered like text") {
     const script_segment again = peer.sees();
     CHECK((again == fin_ack(1001 + 2 * mss, 5001, stream_text(100, 2 * mss))));
 }
+
+TEST_CASE("a partial acknowledgment takes its bytes off the window, less one segment (RFC 6582)") {
+    scripted_peer peer = in_state(state::established);
+    peer.writes(stream_text(20 * mss));
+    CHECK(peer.sees_all().size() == 10);
+    for (int i = 0; i < 3; ++i) peer.sends(ack(5001, 1001));
+    CHECK(peer.connection->slow_start_threshold() == 5 * mss);  // without limited transmit's two
+    CHECK(peer.connection->congestion_window() == 8 * mss);
+    peer.sends(ack(5001, 1001 + 2 * mss));
+    CHECK(peer.connection->congestion_window() == 7 * mss);
+}
+
+TEST_CASE("duplicates count after any amount of text without a loss") {
+    using namespace weft;
+    using namespace weft::net::tcp;
+    sent_ranges ranges;
+    net::stack_counters counters;
+    congestion_control congestion;
+    congestion.begin(congestion_algorithm::new_reno, mss, 10 * mss, instant{1h});
+    loss_recovery recovery;
+    sequence_number una{1};
+    recovery.begin(una, false);
+    const auto hears = [&](std::uint32_t count) {
+        una += count;
+        loss_recovery::context c{.ranges = ranges,
+                                 .congestion = congestion,
+                                 .counters = counters,
+                                 .una = una,
+                                 .nxt = una + 10 * mss,
+                                 .mss = mss,
+                                 .smoothed_rtt = 100ms,
+                                 .now = instant{1h},
+                                 .mtu_probe = {}};
+        loss_recovery::acknowledgment a;
+        a.cumulative = a.delivered = count;
+        a.is_duplicate = count == 0;
+        a.sack.highest = una;
+        recovery.on_ack(a, c);
+    };
+    for (int i = 0; i < 3; ++i) hears(1U << 30);
+    ranges.sent(una, una + 10 * mss, instant{1h});
+    for (int i = 0; i < 3; ++i) hears(0);
+    CHECK(counters.tcp_fast_retransmits == 1);
+}
 }

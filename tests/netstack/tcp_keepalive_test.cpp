@@ -59,6 +59,7 @@ TEST_CASE(
         CHECK(peer.state() == state::established);
     }
     peer.waits(11s);
+    CHECK(peer.sees() == rst_ack(1001, 5001));  // should the peer be there after all
     CHECK(peer.state() == state::closed);
     CHECK(peer.connection->error() == errc::timed_out);
     CHECK(peer.elapsed() < 2min);

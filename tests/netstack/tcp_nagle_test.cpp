@@ -146,4 +146,20 @@ TEST_CASE("a write takes no more than the send buffer has room for") {
     CHECK(peer.writes("x") == 0);
     CHECK(peer.connection->write_room() == 0);
 }
+
+TEST_CASE("what is corked leaves with a close, and with urgent data") {
+    for (const bool is_close : {true, false}) {
+        scripted_peer peer = in_state(state::established);
+        peer.connection->set_cork(true, peer.now);
+        peer.writes("ab");
+        CHECK(peer.sees() == nothing);
+        if (is_close) {
+            (void)peer.closes();
+            CHECK(peer.sees() == fin_ack(1001, 5001, "ab"));
+        } else {
+            peer.writes_urgent("c");
+            CHECK(peer.sees() == data(1001, 5001, "abc").with_urgent(3));
+        }
+    }
+}
 }

@@ -357,4 +357,26 @@ TEST_CASE("no order of events makes packets larger than the link or smaller than
         }
     }
 }
+
+TEST_CASE("a very narrow path that is tried anew without probing is not cut for any more") {
+    walk w{1500, mtu_probing_mode::off};
+    CHECK(w.router_says(296, w.sends()) == verdict::reduced);
+    CHECK(w.path.may_fragment());
+    w.now += 10min;
+    CHECK(w.path.next_probe(w.settings, w.now) == 0);
+    CHECK(w.path.current() == 1500);
+    CHECK_FALSE(w.path.may_fragment());
+}
+
+TEST_CASE("a router's word about a later probe is tried exactly, common or not (7.6.2)") {
+    walk w{9000, mtu_probing_mode::always};
+    CHECK(w.probes(1024) == 9000);
+    w.now += 1s;
+    const std::uint32_t size = w.path.next_probe(w.settings, w.now);
+    REQUIRE(size > 2345);
+    const sequence_number begin = w.next;
+    w.path.on_probe_sent(begin, begin + size, size);
+    CHECK(w.router_says(2345, begin, size) == verdict::probe_failed);
+    CHECK(w.path.next_probe(w.settings, w.now) == 2345);
+}
 }

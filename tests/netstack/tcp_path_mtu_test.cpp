@@ -8,6 +8,29 @@ using namespace std::chrono_literals;
 using namespace weft::test;
 using weft::net::tcp::state;
 
+namespace {
+
+/// A connection whose path was known to take 1064 bytes, shortly before it is tried anew.
+struct raised_after_ten_minutes {
+    static constexpr std::uint32_t small = 1024;
+    scripted_peer peer{state::established,
+                       {.peer_sack = true, .handshake_rtt = 100ms, .path_mtu = small + 40}};
+    std::uint32_t begin = 1001 + small;
+    weft::duration due{};
+
+    raised_after_ten_minutes() {
+        peer.writes(stream_text(small));
+        const script_segment first = peer.sees();
+        due = first.at + 10min;
+        CHECK(first.text.size() == small);
+        peer.waits(100ms);
+        peer.sends(ack(5001, begin));
+        peer.waits(due - 150ms - peer.elapsed());
+    }
+};
+
+}  // namespace
+
 TEST_SUITE("netstack.tcp.path_mtu") {
 TEST_CASE(
     "what is known of the path makes our segments smaller (MUST-16), and does not show in the MSS "
@@ -99,5 +122,35 @@ TEST_CASE(
     CHECK(peer.counters.tcp_fast_retransmits == 0);
     CHECK(peer.connection->congestion_window() >= window);
     CHECK(peer.connection->mss() == 984);
+}
+
+TEST_CASE("a probe that is known to have arrived by a SACK alone makes packets larger at once") {
+    raised_after_ten_minutes s;
+    s.peer.writes(stream_text(5 * s.small));
+    CHECK(s.peer.sees_all().size() == 5);
+    s.peer.waits(s.due - s.peer.elapsed());
+    s.peer.writes(stream_text(20 * s.small));
+    const std::vector<script_segment> flight = s.peer.sees_all();
+    REQUIRE(!flight.empty());
+    REQUIRE(flight[0].text.size() == 1460);
+    s.peer.sends(ack(5001, s.begin).with_sack({{flight[0].seq, flight[0].end()}}));
+    CHECK(s.peer.connection->mss() == 1460);
+}
+
+TEST_CASE(
+    "nothing is probed while there is a gap: the probe's loss would not be told from others") {
+    raised_after_ten_minutes s;
+    s.peer.waits(s.due - 105ms - s.peer.elapsed());
+    s.peer.writes(stream_text(10 * s.small));
+    CHECK(s.peer.sees_all().size() == 10);
+    s.peer.waits(100ms);
+    const std::uint32_t b = s.begin;
+    s.peer.sends(ack(5001, b).with_sack({{b + s.small, b + 2 * s.small}}));
+    s.peer.sends(ack(5001, b).with_sack({{b + 3 * s.small, b + 4 * s.small}}));
+    s.peer.waits(6ms);
+    s.peer.writes(stream_text(20 * s.small));
+    const std::vector<script_segment> more = s.peer.sees_all();
+    REQUIRE(!more.empty());
+    for (const script_segment& each : more) CHECK(each.text.size() == s.small);
 }
 }

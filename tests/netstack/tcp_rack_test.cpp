@@ -179,4 +179,46 @@ TEST_CASE("section 6.2: the reordering window grows with each round of D-SACKs, 
     for (int recoveries = 0; recoveries < 16; ++recoveries) r.on_recovery_end();
     CHECK(r.reordering_window(s) == 25ms);
 }
+
+TEST_CASE("section 6.2: in a recovery nothing is waited for where no reordering was seen") {
+    using namespace weft;
+    using namespace weft::net::tcp;
+    rack r;
+    r.begin(sequence_number{0});
+    r.on_rtt(100ms, instant{});
+    CHECK(r.reordering_window({.smoothed_rtt = 100ms, .is_recovering = true}) == duration::zero());
+    CHECK(r.reordering_window({.smoothed_rtt = 100ms}) == 25ms);
+}
+
+TEST_CASE(
+    "section 6.2: what arrives sooner after its retransmission than any path is the original") {
+    using namespace weft;
+    using namespace weft::net::tcp;
+    for (const auto& [rtt, lost] : {std::pair{50ms, 0U}, std::pair{150ms, 1000U}}) {
+        rack r;
+        r.begin(sequence_number{0});
+        r.on_rtt(100ms, instant{});
+        sent_ranges ranges;
+        ranges.sent(sequence_number{0}, sequence_number{1000}, instant{100ms});
+        sent_range again;
+        again.begin = sequence_number{1000};
+        again.end = sequence_number{2000};
+        again.sent_at = instant{200ms};
+        again.flags = sent_range::retransmitted;
+        r.on_delivered(again, true, again.sent_at + rtt);
+        CHECK(r.detect_loss(ranges, {.now = instant{10s}, .smoothed_rtt = 100ms}).lost_bytes ==
+              lost);
+    }
+}
+
+TEST_CASE("a path that has become slower is believed after ten minutes at the most") {
+    using namespace weft;
+    using namespace weft::net::tcp;
+    rack r;
+    r.on_rtt(50ms, instant{1h});
+    r.on_rtt(100ms, instant{1h + 6min});
+    CHECK(r.min_rtt() == 50ms);
+    r.on_rtt(100ms, instant{1h + 12min});
+    CHECK(r.min_rtt() == 100ms);
+}
 }

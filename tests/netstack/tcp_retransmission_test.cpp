@@ -262,4 +262,15 @@ TEST_CASE(
         }
     }
 }
+
+TEST_CASE("the second timeout in a row leaves the threshold of the first (RFC 5681 section 3.1)") {
+    scripted_peer peer = in_state(state::established);
+    peer.writes(stream_text(10 * 1460));
+    CHECK(peer.sees_all().size() == 10);
+    (void)peer.waits_for_segment();
+    CHECK(peer.connection->slow_start_threshold() == 5 * 1460);
+    (void)peer.waits_for_segment();
+    CHECK(peer.counters.tcp_timeouts == 2);
+    CHECK(peer.connection->slow_start_threshold() == 5 * 1460);
+}
 }

@@ -1,5 +1,7 @@
 #include "sack_sender.hpp"
 
+#include <weft/net/tcp/connection_info.hpp>
+
 using namespace std::chrono_literals;
 using namespace weft::test;
 using weft::net::tcp::recovery_phase;
@@ -152,5 +154,77 @@ TEST_CASE("RFC 3042: the first two duplicates let a new segment go each, without
     CHECK(s.sends_now() == "0R");
     // RFC 5681 §3.2: what limited transmit has sent does not count.
     CHECK(s.peer.connection->slow_start_threshold() == 5 * full_segment);
+}
+
+TEST_CASE(
+    "RFC 5682 section 3.1: a SACK of what left after the timeout tells nothing: it was a loss") {
+    sack_sender s;
+    s.begins_with(30, 10);
+    s.peer.waits(110ms);
+    CHECK(s.sends_now() == "10");  // the tail loss probe
+    CHECK(s.peer.waits_for_segment().seq == sack_sender::at(0));
+    s.acks(1);
+    CHECK(s.sends_now() == "11 12");
+    s.acks(1, {{11, 12}});
+    CHECK(s.peer.counters.tcp_spurious_timeouts == 0);
+    CHECK(phase_of(s) == recovery_phase::loss);
+    CHECK(s.sends_now().substr(0, 2) == "1R");
+}
+
+TEST_CASE(
+    "RFC 5682 section 2.1: another timeout before the first is recovered from is not doubted") {
+    sack_sender s{sack_sender::without_sack()};
+    s.begins_with(30, 10);
+    CHECK(s.peer.waits_for_segment().seq == sack_sender::at(0));
+    s.acks(1);
+    CHECK(s.sends_now() == "10 11");
+    s.acks(1);  // a loss
+    CHECK(s.sends_now().substr(0, 2) == "1R");
+    s.acks(2);  // progress, and then nothing more
+    CHECK(s.sends_now().substr(0, 2) == "2R");
+    CHECK(s.peer.waits_for_segment().seq == sack_sender::at(2));
+    CHECK(s.peer.counters.tcp_timeouts == 2);
+    s.acks(3);
+    CHECK(s.sends_now().substr(0, 2) == "3R");  // no new text to ask with
+}
+
+TEST_CASE("a probe from before a timeout that was needless is no repair (RFC 8985 section 7.3)") {
+    sack_sender s;
+    s.begins_with(10, 10);
+    s.peer.waits(110ms);
+    CHECK(s.sends_now() == "9R");  // the tail loss probe
+    CHECK(s.peer.waits_for_segment().seq == sack_sender::at(0));
+    s.writes_segments(10);
+    s.acks(1);
+    CHECK(s.sends_now() == "10 11");
+    s.acks(1, {{2, 3}});
+    CHECK(s.peer.counters.tcp_spurious_timeouts == 1);
+    s.acks(11);
+    CHECK(s.peer.counters.tcp_tail_probe_repairs == 0);
+}
+
+TEST_CASE("after a needless recovery three segments behind a gap are no proof any more") {
+    sack_sender s;
+    s.begins_with(10, 10);
+    s.acks(0, {{1, 4}});
+    CHECK(s.sends_now() == "0R");
+    s.acks(4, {{0, 1}});  // it came twice
+    CHECK(s.peer.counters.tcp_spurious_recoveries == 1);
+    s.acks(4, {{5, 8}});
+    CHECK(s.sends_now().find('R') == std::string::npos);
+    CHECK(phase_of(s) == recovery_phase::open);
+}
+
+TEST_CASE("an echo of long ago gives no round-trip time, whoever sent it") {
+    script_options options = sack_sender::without_sack();
+    options.config.timestamps = options.peer_timestamps = true;
+    sack_sender s{options};
+    s.writes_segments(1);
+    (void)s.peer.sees_all();
+    const script_segment again = s.peer.waits_for_segment();
+    REQUIRE(again.retransmission);
+    const std::uint32_t long_ago = again.options.timestamps().value - 1'200'000;
+    s.peer.sends(ack(5001, again.end()).with_timestamps(200'000, long_ago));
+    CHECK(s.peer.connection->info(s.peer.now).smoothed_rtt <= 100ms);
 }
 }

@@ -260,4 +260,26 @@ TEST_CASE("any order of segments for half-open connections leaves no record behi
     CHECK(peer.demux.half_open_count() == 0);
     CHECK(peer.listener->pending() == 0);
 }
+
+TEST_CASE("a SYN,ACK is repeated no less often than the largest timeout says") {
+    script_options o{.passive = true};
+    o.config.max_rto = 2s;
+    scripted_peer peer = in_state(state::syn_received, o);
+    for (const weft::duration due : {1s, 3s, 5s, 7s, 9s}) {
+        const script_segment s = peer.waits_for_segment(40s);
+        CHECK(s.at >= due);
+        CHECK(s.at < due + 1ms);
+    }
+}
+
+TEST_CASE("who acknowledges a SYN,ACK that has not left has guessed: a reset, and no connection") {
+    scripted_peer peer = in_state(state::listen, {.passive = true});
+    const weft::net::tcp::four_tuple tuple = scripted_peer::tuple();
+    const std::uint32_t address = tuple.remote_address.v4().value();
+    from_stranger(peer, address, tuple.remote_port, tcp_flags::syn, 5000);
+    from_stranger(peer, address, tuple.remote_port, tcp_flags::ack, 5001, 1001);
+    CHECK(peer.demux.half_open_count() == 1);
+    CHECK(tcb_count(peer) == 0);
+    CHECK(peer.counters.tcp_bad_acknowledgments == 1);
+}
 }
