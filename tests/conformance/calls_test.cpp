@@ -15,8 +15,6 @@
 namespace weft::conformance {
 namespace {
 
-const std::string plain = "timestamps=0,sack=0,window_scale=0,receive_buffer=65535";
-
 /// What one epoll_wait reports; 0: nothing.
 std::uint32_t waited(script& s, int epfd, int timeout_ms = 0) {
     epoll_event event{};

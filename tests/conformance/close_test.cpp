@@ -10,9 +10,6 @@
 #include <cerrno>
 
 namespace weft::conformance {
-namespace {
-const std::string plain = "timestamps=0,sack=0,window_scale=0,receive_buffer=65535";
-}
 
 TEST_SUITE("conformance.close") {
 TEST_CASE("we close first: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT, and the peer's FIN again") {

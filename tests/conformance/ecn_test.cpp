@@ -10,7 +10,6 @@
 namespace weft::conformance {
 namespace {
 
-const std::string plain = "timestamps=0,sack=0,window_scale=0,receive_buffer=65535";
 constexpr std::uint8_t not_ect = 0;
 constexpr std::uint8_t ect0 = 2;
 constexpr std::uint8_t ce = 3;
@@ -23,9 +22,7 @@ void out(script& s, const std::string& segment, std::uint8_t codepoint) {
 
 /// An accepted connection whose peer asked.
 int agreed(script& s) {
-    s.listener = s.socket();
-    s.bind(s.listener);
-    s.listen(s.listener);
+    s.start_listening();
     s.in("SEW 0 win 65535 <mss 1000>");
     out(s, "S.E 0 ack 1", not_ect);
     s.in(". 1 ack 1 win 65535");
@@ -52,9 +49,7 @@ TEST_CASE("asked, a listener agrees with ECE alone; not asked, or unwilling, it 
     for (const auto& [flags, syn] : {std::pair{"", "S"}, std::pair{"", "SE"}, std::pair{"", "SW"},
                                      std::pair{",ecn=off", "SEW"}}) {
         script s{plain + flags};
-        s.listener = s.socket();
-        s.bind(s.listener);
-        s.listen(s.listener);
+        s.start_listening();
         s.in(syn + std::string{" 0 win 65535 <mss 1000>"});
         out(s, "S. 0 ack 1", not_ect);
         s.in("R 1 win 0");
@@ -116,8 +111,7 @@ TEST_CASE("one reduction for each window of text, however many ACKs carry ECE; C
     script s{plain + ",congestion=reno"};
     const int fd = agreed(s);
     s.write(fd, 40'000);
-    for (std::uint32_t i = 0; i < 10; ++i)
-        s.out(". " + std::to_string(1 + 1000 * i) + "+1000 ack 1");
+    s.out_full(1, 10);
     s.in(".E 1 ack 2001");
     // Eight are left in flight, four is the aim: one for two that have arrived.
     s.out(".W 10001+1000 ack 1");
@@ -145,12 +139,9 @@ TEST_CASE("ECE means nothing to a connection that has not agreed") {
     script s{plain + ",congestion=reno"};
     const int fd = s.accepted();
     s.write(fd, 40'000);
-    for (std::uint32_t i = 0; i < 10; ++i)
-        s.out(". " + std::to_string(1 + 1000 * i) + "+1000 ack 1");
+    s.out_full(1, 10);
     s.in(".E 1 ack 2001");
-    for (std::uint32_t i = 10; i < 14; ++i) {
-        s.out(". " + std::to_string(1 + 1000 * i) + "+1000 ack 1");
-    }
+    s.out_full(10001, 4);
     s.in("R 1 win 0");
 }
 }

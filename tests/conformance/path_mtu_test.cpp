@@ -10,7 +10,6 @@
 namespace weft::conformance {
 namespace {
 
-const std::string plain = "timestamps=0,sack=0,window_scale=0,receive_buffer=65535";
 constexpr std::uint8_t unreachable = 3;
 constexpr std::uint8_t fragmentation_needed = 4;
 

@@ -9,9 +9,6 @@
 #include <cerrno>
 
 namespace weft::conformance {
-namespace {
-const std::string plain = "timestamps=0,sack=0,window_scale=0,receive_buffer=65535";
-}
 
 TEST_SUITE("conformance.reset") {
 TEST_CASE("what is for nobody is answered by a RST in the two forms of CLOSED") {

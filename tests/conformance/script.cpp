@@ -203,6 +203,10 @@ void script::out(microseconds after, const std::string& segment) {
     last_event_ = next.at;
 }
 
+void script::out_full(std::uint32_t from, int count) {
+    for (; count > 0; --count, from += 1000) out(0us, ". " + std::to_string(from) + "+1000 ack 1");
+}
+
 void script::nothing() {
     // An echo request is answered in its turn: what had left before would come first.
     std::vector<std::byte> echo(8);
@@ -349,13 +353,16 @@ int script::ioctl(int fd, unsigned long request) {
     return value;
 }
 
+void script::start_listening() {
+    if (listener >= 0) return;
+    listener = socket();
+    set(listener, SOL_SOCKET, SO_REUSEADDR, 1);
+    bind(listener);
+    listen(listener);
+}
+
 int script::accepted(const std::string& syn_options, std::uint32_t window) {
-    if (listener < 0) {
-        listener = socket();
-        set(listener, SOL_SOCKET, SO_REUSEADDR, 1);
-        bind(listener);
-        listen(listener);
-    }
+    start_listening();
     in("S 0 win " + std::to_string(window) + " <" + syn_options + ">");
     out("S. 0 ack 1");
     const bool has_timestamps = syn_options.find("TS") != std::string::npos;

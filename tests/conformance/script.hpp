@@ -24,6 +24,9 @@ namespace weft::conformance {
 using namespace std::chrono_literals;
 using std::chrono::microseconds;
 
+/// The habits of a host of old: no options but the MSS, a window of 65535.
+inline const std::string plain = "timestamps=0,sack=0,window_scale=0,receive_buffer=65535";
+
 /// A call that sleeps, on the second thread.
 class blocking_call {
 public:
@@ -63,6 +66,8 @@ public:
     void out(const std::string& segment);
     /// And it left so long after the last event: a call, an `in` or an `out`.
     void out(microseconds after, const std::string& segment);
+    /// At once: so many segments of 1000 bytes, from this number on.
+    void out_full(std::uint32_t from, int count);
     /// Time passes, and nothing leaves.
     void silence(microseconds d);
     /// Nothing has left that was not looked at.
@@ -97,6 +102,8 @@ public:
     void set_non_blocking(int fd);
     [[nodiscard]] int ioctl(int fd, unsigned long request);
 
+    /// The listening socket, made if there is none yet.
+    void start_listening();
     /// A listening socket and one accepted connection, by a handshake in three steps.
     int accepted(const std::string& syn_options = "mss 1000", std::uint32_t window = 65535);
     /// A connected socket that opened actively.

@@ -11,9 +11,6 @@
 #include <cerrno>
 
 namespace weft::conformance {
-namespace {
-const std::string plain = "timestamps=0,sack=0,window_scale=0,receive_buffer=65535";
-}
 
 TEST_SUITE("conformance.timers") {
 TEST_CASE("text that nobody acknowledges is sent again after 200, 400 and 800 ms") {

@@ -15,8 +15,6 @@
 namespace weft::conformance {
 namespace {
 
-/// The habits of a host of old: no options but the MSS, a window of 65535.
-const std::string plain = "timestamps=0,sack=0,window_scale=0,receive_buffer=65535";
 constexpr int nothing_urgent = POLLIN | POLLOUT;
 
 void send_urgent(script& s, int fd, std::string_view text, int flags = 0) {

@@ -16,20 +16,7 @@ using weft::net::tcp::state;
 
 // What TCP does about data that does not get through: advice to IP, and who paces it.
 
-namespace {
-
-/// The peer answers our question for its link address.
-void answer_arp(stack_link& link) {
-    byte_string frame(wire::ethernet_header_bytes + wire::arp_bytes);
-    wire::emit_ethernet({stack_link::our_mac, stack_link::peer_mac, wire::ethernet_type::arp},
-                        frame.data());
-    wire::emit_arp({wire::arp_operation::reply, stack_link::peer_mac, stack_link::peer_ip,
-                    stack_link::our_mac, stack_link::our_ip},
-                   frame.data() + wire::ethernet_header_bytes);
-    link.receive(frame);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_SUITE("netstack.requirements.delivery") {
 TEST_CASE(
@@ -41,7 +28,7 @@ TEST_CASE(
     link.receive_segment({tcp_header_of(80, syn.source_port, 900, syn.sequence + 1,
                                         tcp_flags::syn | tcp_flags::ack)});
     (void)link.frames();
-    answer_arp(link);
+    link.receive(arp_reply());
     CHECK(c->write(pattern(10), link.now).value() == 10);
     (void)link.segment();
     const std::uint64_t asked = link.ours.counters().arp_requests_sent;
@@ -62,12 +49,12 @@ TEST_CASE(
     CHECK(c->state() == state::established);
     CHECK(c->take_soft_error() == errc::timed_out);
     // The neighbour answers; it is the host behind it that does not, until R2.
-    answer_arp(link);
+    link.receive(arp_reply());
     while (c->state() != state::closed && link.now - start < 10min) {
         link.now = std::max(link.now, link.ours.next_timeout());
         link.ours.on_timeout(link.now);
         for (const sent_frame& f : link.frames()) {
-            if (f.ethernet.type == wire::ethernet_type::arp) answer_arp(link);
+            if (f.ethernet.type == wire::ethernet_type::arp) link.receive(arp_reply());
         }
     }
     CHECK(c->error() == errc::timed_out);

@@ -153,4 +153,14 @@ byte_string ip_packet(std::uint8_t protocol, const byte_string& payload, ipv4_ad
     return out + payload;
 }
 
+byte_string arp_reply() {
+    byte_string frame(wire::ethernet_header_bytes + wire::arp_bytes);
+    wire::emit_ethernet({stack_link::our_mac, stack_link::peer_mac, wire::ethernet_type::arp},
+                        frame.data());
+    wire::emit_arp({wire::arp_operation::reply, stack_link::peer_mac, stack_link::peer_ip,
+                    stack_link::our_mac, stack_link::our_ip},
+                   frame.data() + wire::ethernet_header_bytes);
+    return frame;
+}
+
 }  // namespace weft::test

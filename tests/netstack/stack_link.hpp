@@ -62,6 +62,8 @@ struct stack_link {
 net::wire::tcp_header tcp_header_of(std::uint16_t from, std::uint16_t to, std::uint32_t seq,
                                     std::uint32_t ack, tcp_flags flags);
 byte_string tcp_bytes(const raw_segment& s, net::ipv4_address from, net::ipv4_address to);
+/// The peer's answer to a question for its address.
+byte_string arp_reply();
 byte_string ip_packet(std::uint8_t protocol, const byte_string& payload, net::ipv4_address from,
                       net::ipv4_address to);
 

@@ -35,17 +35,6 @@ byte_string unreachable(unsigned code, const sent_frame& about, unsigned mtu = 0
     return m;
 }
 
-/// The peer's answer to a question for its address.
-byte_string arp_reply() {
-    byte_string frame(wire::ethernet_header_bytes + wire::arp_bytes);
-    wire::emit_ethernet({stack_link::our_mac, stack_link::peer_mac, wire::ethernet_type::arp},
-                        frame.data());
-    wire::emit_arp({wire::arp_operation::reply, stack_link::peer_mac, stack_link::peer_ip,
-                    stack_link::our_mac, stack_link::our_ip},
-                   frame.data() + wire::ethernet_header_bytes);
-    return frame;
-}
-
 }  // namespace
 
 TEST_SUITE("netstack.stack.tcp.next_hop") {

@@ -68,23 +68,6 @@ TEST_CASE("the end of a write waits for a short segment, not full ones [SHLD-7] 
     CHECK(peer.sees().text.size() == 40);
 }
 
-TEST_CASE("the end of a write waits for a short segment, not full ones [SHLD-7] [SHLD-28]") {
-    script_options o;
-    o.config.short_waits_for_short = true;
-    scripted_peer peer = in_state(state::established, o);
-    peer.writes(stream_text(3000));
-    CHECK(peer.sees().text.size() == 1460);
-    CHECK(peer.sees().text.size() == 1460);
-    CHECK(peer.sees().text.size() == 80);  // RFC 9293 appendix A.3
-    peer.writes(stream_text(1500));
-    CHECK(peer.sees().text.size() == 1460);
-    CHECK(peer.sees() == nothing);
-    peer.sends(ack(5001, 1001 + 2920));
-    CHECK(peer.sees() == nothing);
-    peer.sends(ack(5001, 1001 + 3000));
-    CHECK(peer.sees().text.size() == 40);
-}
-
 TEST_CASE("writes of one turn leave in one segment [SHLD-27] [SHLD-28]") {
     scripted_peer peer = with_no_delay();
     for (int i = 0; i < 100; ++i) peer.writes("0123456789");

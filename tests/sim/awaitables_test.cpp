@@ -13,11 +13,7 @@ void runs_and_leaves_nothing(task<> (*body)(two_hosts&)) {
     two_hosts on;
     on.world.run(body(on));
     on.settle();
-    CHECK(on.client.stack().tcp().connection_count() == 0);
-    CHECK(on.server.stack().tcp().connection_count() == 0);
-    CHECK(on.client.handle_count() == 0);
-    CHECK(on.server.handle_count() == 0);
-    CHECK(on.world.bytes_in_use() == 0);
+    on.check_nothing_left();
 }
 
 // ---- cancelling

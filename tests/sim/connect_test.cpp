@@ -164,11 +164,7 @@ task<> unaccepted(two_hosts& on) {
 
 void leaves_nothing(two_hosts& on) {
     on.settle();
-    CHECK(on.client.stack().tcp().connection_count() == 0);
-    CHECK(on.server.stack().tcp().connection_count() == 0);
-    CHECK(on.client.handle_count() == 0);
-    CHECK(on.server.handle_count() == 0);
-    CHECK(on.world.bytes_in_use() == 0);
+    on.check_nothing_left();
 }
 
 }  // namespace

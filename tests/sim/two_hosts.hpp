@@ -72,6 +72,14 @@ struct two_hosts {
 
     /// Lets TIME-WAIT and whatever else is left pass.
     void settle() { world.run_for(10min); }
+    /// After settle(): neither a connection nor a handle nor memory is left.
+    void check_nothing_left() {
+        for (net::host* each : {&client, &server}) {
+            CHECK(each->stack().tcp().connection_count() == 0);
+            CHECK(each->handle_count() == 0);
+        }
+        CHECK(world.bytes_in_use() == 0);
+    }
 
     sim::world world;
     net::host& client;
