@@ -23,6 +23,18 @@ answer check(std::span<const iovec> parts) noexcept {
     return 0;
 }
 
+/// Of the arguments of readv() or writev().
+answer check(const iovec* parts, int count) noexcept {
+    if (count < 0 || count > IOV_MAX) return -EINVAL;
+    return parts == nullptr && count != 0 ? -EFAULT : 0;
+}
+
+/// Of those of recvmsg() or sendmsg().
+answer check(const msghdr* message) noexcept {
+    if (message == nullptr) return -EFAULT;
+    return message->msg_iovlen > IOV_MAX ? -EMSGSIZE : 0;
+}
+
 iovec whole(const void* from, std::size_t bytes) noexcept {
     return {const_cast<void*>(from), bytes};
 }
@@ -60,8 +72,7 @@ ssize_t sockets::read(int fd, void* into, std::size_t bytes) {
 
 ssize_t sockets::readv(int fd, const iovec* into, int parts) {
     if (!is_ours(fd)) return ::readv(fd, into, parts);
-    if (parts < 0 || parts > IOV_MAX) return to_caller(-EINVAL);
-    if (into == nullptr && parts != 0) return to_caller(-EFAULT);
+    if (const answer bad = check(into, parts)) return to_caller(bad);
     return to_caller(receive(fd, parts_of(into, static_cast<std::size_t>(parts)), 0));
 }
 
@@ -79,8 +90,7 @@ ssize_t sockets::recvfrom(int fd, void* into, std::size_t bytes, int flags, sock
 }
 
 ssize_t sockets::recvmsg(int fd, msghdr* message, int flags) {
-    if (message == nullptr) return to_caller(-EFAULT);
-    if (message->msg_iovlen > IOV_MAX) return to_caller(-EMSGSIZE);
+    if (const answer bad = check(message)) return to_caller(bad);
     const answer received = receive(fd, parts_of(message->msg_iov, message->msg_iovlen), flags);
     if (received >= 0) {
         message->msg_namelen = 0;
@@ -99,8 +109,7 @@ ssize_t sockets::write(int fd, const void* from, std::size_t bytes) {
 
 ssize_t sockets::writev(int fd, const iovec* from, int parts) {
     if (!is_ours(fd)) return ::writev(fd, from, parts);
-    if (parts < 0 || parts > IOV_MAX) return to_caller(-EINVAL);
-    if (from == nullptr && parts != 0) return to_caller(-EFAULT);
+    if (const answer bad = check(from, parts)) return to_caller(bad);
     return to_caller(transmit(fd, parts_of(from, static_cast<std::size_t>(parts)), 0));
 }
 
@@ -115,8 +124,7 @@ ssize_t sockets::sendto(int fd, const void* from, std::size_t bytes, int flags, 
 }
 
 ssize_t sockets::sendmsg(int fd, const msghdr* message, int flags) {
-    if (message == nullptr) return to_caller(-EFAULT);
-    if (message->msg_iovlen > IOV_MAX) return to_caller(-EMSGSIZE);
+    if (const answer bad = check(message)) return to_caller(bad);
     return to_caller(transmit(fd, parts_of(message->msg_iov, message->msg_iovlen), flags));
 }
 
