@@ -139,6 +139,27 @@ TEST_CASE("what follows the end of the option list is padding") {
     CHECK(segment->options.is_empty());
 }
 
+TEST_CASE("a Fast Open cookie is read from a SYN, whatever its length (RFC 7413 §4.1.1)") {
+    const auto of_syn = [](std::string_view options) {
+        byte_string segment = segment_with(options);
+        segment[13] = std::byte{0x02};
+        return parse_tcp(segment)->options;
+    };
+    CHECK(of_syn("2202 0101").has_fast_open());
+    CHECK(of_syn("2202 0101").fast_open().is_empty());
+    CHECK(of_syn("2206 01020304 0101").fast_open().bytes().size() == 4);
+    CHECK(of_syn("2206 01020304 0101").fast_open().bytes()[3] == std::byte{4});
+    CHECK(of_syn("2212 00112233445566778899aabbccddeeff 0101").fast_open().bytes().size() == 16);
+    // "Options with invalid Length values or without the SYN flag set MUST be ignored."
+    CHECK_FALSE(of_syn("2203 01 01010101").has_fast_open());
+    CHECK_FALSE(of_syn("2204 0102").has_fast_open());
+    CHECK_FALSE(of_syn("2207 0102030405 01").has_fast_open());
+    CHECK_FALSE(of_syn("2214 00112233445566778899aabbccddeeff0011").has_fast_open());
+    CHECK_FALSE(of_syn("fe04 f989").has_fast_open());  // the experiment's kind
+    CHECK_FALSE(parse_options("2206 01020304 0101")->options.has_fast_open());
+    CHECK(of_syn("2204 0102 020405b4").mss() == 1460);  // and the others count
+}
+
 TEST_CASE("unknown options are skipped by their length [MUST-6]") {
     const auto segment = parse_options("fd04 beef fe02 01 2203 00 020405b4 0101");
     REQUIRE(segment);
@@ -185,6 +206,10 @@ TEST_CASE("options are written in the usual order and padded to words [MUST-69]"
           "020405b4"
           "0402080a0000001000000020"
           "01030307");
+    CHECK(emitted_options(tcp_options{}.set_mss(536).set_fast_open({})) == "0204021822020101");
+    const auto six = hex("010203040506");
+    CHECK(emitted_options(tcp_options{}.set_fast_open(tcp_fast_open_cookie{six})) ==
+          "2208010203040506");
     CHECK(emitted_options(tcp_options{}.set_mss(536).set_sack_permitted()) == "0204021801010402");
     CHECK(emitted_options(tcp_options{}.set_window_scale(14)) == "0103030e");
     CHECK(emitted_options(tcp_options{}.set_timestamps({1, 2})) == "0101080a0000000100000002");
@@ -205,13 +230,19 @@ TEST_CASE("SACK blocks that find no room beside timestamps are left out") {
 }
 
 TEST_CASE("every combination of options that is written is read back") {
-    for (unsigned mask = 0; mask < 16; ++mask) {
+    const auto cookie = hex("00112233445566778899aabbccddeeff");
+    const std::size_t cookie_bytes[] = {0, 0, 10, 16};
+    for (unsigned mask = 0; mask < 64; ++mask) {
         for (unsigned blocks = 0; blocks <= 4; ++blocks) {
             tcp_options options;
             if ((mask & 1U) != 0) options.set_mss(1400);
             if ((mask & 2U) != 0) options.set_window_scale(9);
             if ((mask & 4U) != 0) options.set_sack_permitted();
             if ((mask & 8U) != 0) options.set_timestamps({77, 88});
+            if (mask >> 4 != 0) {
+                options.set_fast_open(
+                    tcp_fast_open_cookie{bytes_view{cookie}.first(cookie_bytes[mask >> 4])});
+            }
             for (unsigned i = 0; i < blocks; ++i) options.add_sack_block({i * 10, i * 10 + 5});
             if (options.fitting_sack_blocks() != blocks) continue;
             tcp_header header{1, 2, 3, 4, tcp_flags::syn, 0, 5, 6};

@@ -131,6 +131,16 @@ struct stack_counters {
     std::uint64_t tcp_orphans_killed = 0;          ///< orphans beyond their limit
     std::uint64_t tcp_time_wait_displaced = 0;     ///< TIME-WAIT records cut short
 
+    // TCP Fast Open (RFC 7413)
+    std::uint64_t tcp_fast_open_cookie_requests = 0;  ///< SYNs to a listener that asked for one
+    std::uint64_t tcp_fast_open_passive = 0;          ///< SYNs taken with their text
+    std::uint64_t tcp_fast_open_passive_failed = 0;   ///< SYNs whose cookie proves nothing
+    std::uint64_t tcp_fast_open_previous_key = 0;     ///< cookies of the key before the current one
+    std::uint64_t tcp_fast_open_overflow = 0;         ///< SYNs not taken: too many are pending
+    std::uint64_t tcp_fast_open_active = 0;           ///< SYNs of ours whose text was taken
+    std::uint64_t tcp_fast_open_active_failed = 0;    ///< SYNs of ours whose text was not
+    std::uint64_t tcp_fast_open_paused = 0;           ///< not tried: it had not worked before
+
     // UDP
     std::uint64_t udp_received = 0;      ///< well-formed datagrams
     std::uint64_t udp_sent = 0;          ///< datagrams
@@ -253,6 +263,14 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_memory_refused", &stack_counters::tcp_memory_refused},
     {"tcp_orphans_killed", &stack_counters::tcp_orphans_killed},
     {"tcp_time_wait_displaced", &stack_counters::tcp_time_wait_displaced},
+    {"tcp_fast_open_cookie_requests", &stack_counters::tcp_fast_open_cookie_requests},
+    {"tcp_fast_open_passive", &stack_counters::tcp_fast_open_passive},
+    {"tcp_fast_open_passive_failed", &stack_counters::tcp_fast_open_passive_failed},
+    {"tcp_fast_open_previous_key", &stack_counters::tcp_fast_open_previous_key},
+    {"tcp_fast_open_overflow", &stack_counters::tcp_fast_open_overflow},
+    {"tcp_fast_open_active", &stack_counters::tcp_fast_open_active},
+    {"tcp_fast_open_active_failed", &stack_counters::tcp_fast_open_active_failed},
+    {"tcp_fast_open_paused", &stack_counters::tcp_fast_open_paused},
     {"udp_received", &stack_counters::udp_received},
     {"udp_sent", &stack_counters::udp_sent},
     {"udp_malformed", &stack_counters::udp_malformed},

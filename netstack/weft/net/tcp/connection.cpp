@@ -132,6 +132,7 @@ void connection::end(event e, errc why, instant now) {
 }
 
 void connection::end_orderly(event e, instant now) {
+    if (fast_open_ != nullptr) abandon_fast_open(e, now);
     apply(e, now);
     assert(state_ == state::closed);
     if (stats_ != nullptr) stats_->note(sender_activity::idle, now);

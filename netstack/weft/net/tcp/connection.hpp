@@ -8,7 +8,8 @@
 //
 // The sources follow RFC 9293 §3.10: connection_input.cpp (§3.10.7, segment arrives, in its order
 // of checks), connection_calls.cpp (§3.10.1–6), connection_timers.cpp (§3.10.8),
-// connection_output.cpp (§3.8, what to send now). The transitions are one table, in state.hpp.
+// connection_output.cpp (§3.8, what to send now), connection_fast_open.cpp (RFC 7413). The
+// transitions are one table, in state.hpp.
 // Variables keep RFC names.
 
 #include <weft/base/instant.hpp>
@@ -22,6 +23,7 @@
 #include <weft/net/tcp/challenge_throttle.hpp>
 #include <weft/net/tcp/connection_statistics.hpp>
 #include <weft/net/tcp/ecn.hpp>
+#include <weft/net/tcp/fast_open.hpp>
 #include <weft/net/tcp/handshake.hpp>
 #include <weft/net/tcp/options.hpp>
 #include <weft/net/tcp/receive_buffer.hpp>
@@ -76,6 +78,10 @@ public:
 
     /// OPEN, active: our SYN is due. Precondition: CLOSED, just made.
     void open(instant now);
+    /// Keeps our SYN back until there is text that it can carry, or send_held_syn(). Precondition:
+    /// it has not left.
+    void hold_syn() noexcept { syn_due_ = false; }
+    void send_held_syn() noexcept;
     /// SEND: takes as many bytes as the send buffer has room for. Errors: `closing` after close(),
     /// `not_connected`, or what ended the connection.
     /// Urgent bytes go in line with the others; every segment tells where they end, until they are
@@ -118,6 +124,10 @@ public:
     /// A child of a listener goes on from where its handshake stands, in SYN-RECEIVED; the observer
     /// has heard of the states before. Precondition: just made.
     void on_handshake(const handshake& h, instant now);
+    /// The same on the strength of a Fast Open cookie, with the text of the SYN (RFC 7413 §4.2.2).
+    /// `cookie`: to send with our SYN,ACK; empty: none.
+    void on_fast_open(const handshake& h, const wire::tcp_fast_open_cookie& cookie, segment& syn,
+                      instant now);
     /// An ICMP error that quotes `quoted`, a sequence number of ours (§3.9.2.2). A hard one ends a
     /// connection that is not yet synchronized; others are kept as `soft_error()`.
     void on_icmp_error(errc kind, bool is_hard, sequence_number quoted, instant now);
@@ -178,6 +188,15 @@ public:
     [[nodiscard]] bool is_synchronized() const noexcept {
         return visited_ & mask_of(state::established);
     }
+    /// An active OPEN that waits for hold_syn() to end.
+    [[nodiscard]] bool is_syn_held() const noexcept {
+        return state_ == state::syn_sent && !syn_due_ && snd_.nxt == snd_.iss;
+    }
+    /// Text that our SYN may carry, once it leaves; 0: none.
+    [[nodiscard]] std::uint32_t syn_text_room() const noexcept {
+        return fast_open_ != nullptr && state_ == state::syn_sent ? fast_open_->most_text : 0U;
+    }
+    [[nodiscard]] fast_open_outcome fast_open() const noexcept { return fast_open_outcome_; }
     /// Both directions are finished: TIME-WAIT or CLOSED.
     [[nodiscard]] bool is_finished() const noexcept {
         return is_one_of(state_, state::time_wait, state::closed);
@@ -312,13 +331,30 @@ private:
 
     // output
     void emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now);
-    bool poll_syn(outgoing& out, instant now);
+    bool poll_syn(outgoing& out, tx_slot& slot, instant now);
     bool poll_text(outgoing& out, tx_slot& slot, instant now);
     bool poll_lost(outgoing& out, tx_slot& slot, instant now);
     bool poll_new(outgoing& out, tx_slot& slot, instant now);
     bool poll_tail_probe(outgoing& out, tx_slot& slot, instant now);
     bool poll_rescue(outgoing& out, tx_slot& slot, instant now);
     void attach_transmission(instant now);
+    // TCP Fast Open (connection_fast_open.cpp)
+    /// For an active OPEN that is to follow: with what is known of the server.
+    void prepare_fast_open(bool without_cookie, instant now);
+    void add_fast_open(outgoing& out, tx_slot& slot, instant now);
+    void conclude_fast_open(const segment& seg, instant now);
+    void conclude_active_fast_open(const segment& seg, instant now);
+    void abandon_fast_open(event e, instant now);
+    bool repeat_syn_without_text(std::uint32_t mtu_bytes, std::uint32_t quoted_bytes) noexcept;
+    /// Text may leave: our SYN is acknowledged, or the client's cookie stands for that.
+    [[nodiscard]] bool may_send_text() const noexcept {
+        if (state_ != state::syn_received) return state_ != state::syn_sent;
+        return passive_ && fast_open_ != nullptr && rto_.backoffs() == 0;
+    }
+    /// Among those that wait to be accepted.
+    [[nodiscard]] bool is_in_accept_queue() const noexcept {
+        return parent_ != nullptr && list_hook<signaled_tag>::is_linked();
+    }
     // the size of packets (connection_path.cpp)
     enum class mtu_probe : std::uint8_t { none, sent, awaits_room };
     void begin_path(instant now) noexcept;
@@ -349,7 +385,7 @@ private:
     void add_sack_blocks(wire::tcp_options& options) noexcept;
     bool emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
                    instant now);
-    void emit_syn_again(outgoing& out, instant now);
+    void emit_syn_again(outgoing& out, tx_slot& slot, instant now);
     [[nodiscard]] std::uint32_t unsent_bytes() const noexcept;
     [[nodiscard]] std::uint32_t offered_room() const noexcept;
     [[nodiscard]] std::uint32_t max_text_bytes() noexcept;
@@ -392,6 +428,7 @@ private:
     void on_timer(instant now);
     void on_retransmission_timeout(instant now);
     void on_idle_timeout(instant now);
+    void lose_everything(instant now);
     void arm() noexcept;
     void on_transmission_timer(instant now);
     void restart_retransmission_timer(instant now) noexcept;
@@ -459,9 +496,11 @@ private:
     congestion_algorithm algorithm_ : 2;
     bool progressed_ : 1 = false;
     bool doubtful_ : 1 = false;
+    bool text_has_come_ : 1 = false;  ///< other than in a SYN for a listener
     bool soft_errors_ : 1 = true;
     bool tunes_sending_ : 1;    ///< the buffer's limit follows the path
     bool tunes_receiving_ : 1;  ///< the same
+    fast_open_outcome fast_open_outcome_ : 3 = fast_open_outcome::none;
     ecn ecn_;
     std::uint32_t ts_recent_ = 0;
     std::uint32_t ts_offset_ = 0;
@@ -492,6 +531,7 @@ private:
     challenge_throttle challenges_;
     std::unique_ptr<receive_tuning> tuning_;  ///< once the user has read a good deal
     std::unique_ptr<keepalive_options> keepalive_;
+    std::unique_ptr<fast_open_state> fast_open_;  ///< until our SYN is acknowledged
     listener* parent_ = nullptr;
     std::array<operation*, wait_count> waiters_{};
     four_tuple tuple_;

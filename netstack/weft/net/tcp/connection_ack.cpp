@@ -11,14 +11,15 @@ namespace weft::net::tcp {
 
 connection::verdict connection::check_ack(const segment& seg, instant now) {
     if (!seg.has(tcp_flags::ack)) return verdict::drop;
+    // "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED [...] If not acceptable, form a
+    // reset segment." As well where CLOSE came first.
+    if (!syn_acked_ && (seg.ack <= snd_.una || seg.ack > snd_.nxt)) {
+        refuse_ack(seg, now);
+        return verdict::drop;
+    }
     if (state_ == state::syn_received) {
-        // "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED [...] If not acceptable, form a
-        // reset segment."
-        if (seg.ack <= snd_.una || seg.ack > snd_.nxt) {
-            refuse_ack(seg, now);
+        if (parent_ != nullptr && !is_in_accept_queue() && !owner_.may_establish(*parent_))
             return verdict::drop;
-        }
-        if (parent_ != nullptr && !owner_.may_establish(*parent_)) return verdict::drop;
         snd_.wnd = std::uint32_t{seg.wnd} << snd_scale_;
         snd_.max_wnd = std::max(snd_.max_wnd, snd_.wnd);
         snd_.wl1 = seg.seq;
@@ -95,7 +96,8 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
 sent_ranges::acknowledged connection::advance_una(const segment& seg, delivery_tally& tally,
                                                   instant now) {
     std::uint32_t text = seg.ack - snd_.una;
-    if (!syn_acked_) {
+    const bool answers_syn = !syn_acked_;
+    if (answers_syn) {
         syn_acked_ = true;
         syn_due_ = false;
         --text;
@@ -104,11 +106,15 @@ sent_ranges::acknowledged connection::advance_una(const segment& seg, delivery_t
         --text;
         fin_acked_ = true;
     }
-    const sent_ranges::acknowledged done = in_flight_.acknowledge(
+    sent_ranges::acknowledged done = in_flight_.acknowledge(
         seg.ack, [&](const sent_range& r) { note_delivered(r, seg, tally, now); });
     sending_.remove_prefix(text);
     snd_.una = seg.ack;
     if (stats_ != nullptr) stats_->bytes_acked += text;
+    if (answers_syn) {
+        --done.delivered;  // no window grows by it (RFC 5681 §3.1)
+        if (fast_open_ != nullptr) conclude_fast_open(seg, now);
+    }
     progressed_ = true;
     return done;
 }

@@ -43,6 +43,7 @@ result<std::uint32_t> connection::write(std::span<const std::byte> bytes, instan
         // Told at once, where the window lets no text out: an ACK can carry the pointer (MUST-66).
         if (is_synchronized()) ack_now_ = true;
     }
+    send_held_syn();
     mark_transmit();
     return taken;
 }
@@ -73,8 +74,8 @@ result<void> connection::close(instant now) {
         case state::syn_sent: end(event::close_called, errc::connection_aborted, now); return {};
         case state::syn_received:
             // "If no SENDs have been issued and there is no pending data to send": otherwise the
-            // close is applied when ESTABLISHED is entered.
-            if (!sending_.empty()) return {};
+            // close is applied when ESTABLISHED is entered, unless the data need not wait for that.
+            if (!sending_.empty() && !may_send_text()) return {};
             break;
         case state::established:
         case state::close_wait: break;

@@ -72,6 +72,7 @@ connection_info connection::info(instant now) const {
     i.has_ecn = ecn_.may_mark();
     i.send_scale = snd_scale_;
     i.receive_scale = scaling_ ? rcv_scale_ : std::uint8_t{0};
+    i.fast_open = fast_open_outcome_;
     i.backoffs = static_cast<std::uint8_t>(rto_.backoffs());
     i.keepalive_probes = keepalive_probes_sent_;
 

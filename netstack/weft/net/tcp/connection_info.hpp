@@ -6,6 +6,7 @@
 // sample was taken) is zero.
 
 #include <weft/base/instant.hpp>
+#include <weft/net/tcp/fast_open.hpp>
 #include <weft/net/tcp/loss_recovery.hpp>
 #include <weft/net/tcp/options.hpp>
 #include <weft/net/tcp/state.hpp>
@@ -24,6 +25,7 @@ struct connection_info {
     bool has_ecn = false;                            ///< our data may be marked
     bool is_slow_start = false;
     bool reordering_seen = false;  ///< RACK allows for it (RFC 8985 §6.2)
+    fast_open_outcome fast_open = fast_open_outcome::none;
     std::uint8_t send_scale = 0;
     std::uint8_t receive_scale = 0;
     std::uint8_t backoffs = 0;          ///< of the retransmission timer, since the last progress

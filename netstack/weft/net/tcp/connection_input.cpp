@@ -136,7 +136,7 @@ void connection::enter_established(event e, instant now) {
     raise(wait::connected);
     raise(wait::writable);
     restart_keepalive(now);
-    if (parent_ != nullptr) owner_.on_child_established(*this);
+    if (parent_ != nullptr && !is_in_accept_queue()) owner_.on_child_established(*this);
     if (close_called_) {  // CLOSE in SYN-RECEIVED with data queued (§3.10.4)
         fin_pending_ = true;
         apply(event::close_called, now);
@@ -226,7 +226,10 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
     } else {
         is_acceptable = in_window(seg.seq) || in_window(seg.seq + (len - 1));
     }
-    if (is_acceptable) {
+    // The peer's SYN again: whatever text it carries this time, the SYN itself is behind us.
+    const bool is_syn_again =
+        state_ == state::syn_received && seg.has(tcp_flags::syn) && seg.seq == rcv_.irs;
+    if (is_acceptable && !is_syn_again) {
         heard_at_ = now;
         if (keepalive_probes_sent_ != 0) {  // answered: the peer is there, the silence begins anew
             keepalive_probes_sent_ = 0;
@@ -236,7 +239,7 @@ connection::verdict connection::check_sequence(segment& seg, instant now) {
     }
 
     if (seg.has(tcp_flags::rst)) return verdict::drop;
-    if (state_ == state::syn_received && seg.has(tcp_flags::syn) && seg.seq == rcv_.irs) {
+    if (is_syn_again) {
         if (!passive_ && seg.has(tcp_flags::ack)) {
             // The SYNs crossed, and the peer repeats its own with an ACK (§3.5, figure 7): the SYN
             // was taken before, the rest of the segment is new.
@@ -326,8 +329,8 @@ connection::verdict connection::check_reset(const segment& seg, instant now) {
         end_orderly(event::got_reset, now);
     } else {
         // A child of a listener returns to LISTEN by ending (MUST-11); nobody has heard of it.
-        const errc why =
-            state_ == state::syn_received ? errc::connection_refused : errc::connection_reset;
+        const bool is_refused = state_ == state::syn_received && fast_open_ == nullptr;
+        const errc why = is_refused ? errc::connection_refused : errc::connection_reset;
         end(event::got_reset, why, now);
     }
     return verdict::drop;
@@ -435,7 +438,7 @@ connection::verdict connection::take_text(segment& seg, instant now) {
     note_text_for_tuning(seg, now);
     const std::uint32_t advance = received_.append(std::move(seg.text), rcv_.nxt);
     rcv_.nxt += advance;
-    progressed_ = true;
+    progressed_ = text_has_come_ = true;
     owner_.counters_.tcp_bytes_received += advance;
     statistics().bytes_received += advance;
     schedule_ack(now);

@@ -12,8 +12,8 @@ namespace weft::net::tcp {
 bool connection::poll_segment(outgoing& out, tx_slot& slot, instant now) {
     if (received_.wants_compaction()) received_.compact(owner_.pool_);
     if (state_ == state::closed || state_ == state::listen) return false;
-    if (syn_due_) return poll_syn(out, now);
-    if (!is_one_of(state_, state::syn_sent, state::syn_received)) {
+    if (syn_due_) return poll_syn(out, slot, now);
+    if (may_send_text()) {
         if (poll_text(out, slot, now)) return true;
         note_activity(now);
         if (keepalive_due_) {
@@ -61,7 +61,7 @@ void connection::attach_transmission(instant now) {
     tx_->pace.set_rate(tx_->congestion.pacing_rate());
 }
 
-bool connection::poll_syn(outgoing& out, instant now) {
+bool connection::poll_syn(outgoing& out, tx_slot& slot, instant now) {
     syn_due_ = false;
     if (snd_.nxt == snd_.iss) {
         ++snd_.nxt;
@@ -86,11 +86,13 @@ bool connection::poll_syn(outgoing& out, instant now) {
     const tcp_flags flags =
         is_answer ? tcp_flags::syn | tcp_flags::ack | ecn_.flags_of_syn_ack(settings().ecn)
                   : tcp_flags::syn | ecn_.flags_of_syn(settings().ecn, out.retransmission);
+    if (fast_open_ != nullptr && !out.retransmission) add_fast_open(out, slot, now);
     emit(out, flags, snd_.iss, now);
     // The window of a SYN is never scaled (RFC 7323 §2.2).
-    const std::uint32_t window = std::min(receive_limit_, 65535U);
+    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
+    const std::uint32_t window = std::min(free, 65535U);
     out.header.window = static_cast<std::uint16_t>(window);
-    rcv_.edge = rcv_.nxt + window;
+    rcv_.edge = later_of(rcv_.edge, rcv_.nxt + window);
     // Not restarted by an answer to a repeated SYN: that would put off giving up for ever.
     if (retransmit_at_ == never) restart_retransmission_timer(now);
     return true;
@@ -99,7 +101,8 @@ bool connection::poll_syn(outgoing& out, instant now) {
 /// What the congestion window leaves room for.
 std::uint32_t connection::congestion_room() const noexcept {
     const std::uint32_t window = tx_->congestion.window() + tx_->recovery.limited_transmit(mss_);
-    return window - std::min(window, in_flight_.pipe());
+    const std::uint32_t syn = syn_acked_ ? 0 : 1;  // is no text
+    return window - std::min(window, in_flight_.pipe() - std::min(in_flight_.pipe(), syn));
 }
 
 /// Sends again what is believed lost: the first of it at once, more as the window allows.
@@ -111,7 +114,7 @@ bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
     if (!r) return false;
     if (!syn_acked_ &&
         r->begin == snd_.iss) {  // the SYN of a connection that closed before it was acknowledged
-        emit_syn_again(out, now);
+        emit_syn_again(out, slot, now);
         return true;
     }
     if (!tx_->recovery.may_resend(r->begin, snd_.una)) return false;
@@ -225,7 +228,7 @@ bool connection::may_send_now(std::uint32_t count, std::uint32_t unsent,
     const bool is_pressing = no_delay_ || fin_pending_ || is_urgent;
     // An octet that probed a closed window is no small segment of ours to wait for.
     const sequence_number last = settings().short_waits_for_short ? tx_->short_end : snd_.nxt;
-    const bool has_outstanding = last > snd_.una && !in_flight_.is_one_probe();
+    const bool has_outstanding = last > text_begin() && !in_flight_.is_one_probe();
     if (has_outstanding && !is_pressing) return false;
     return count == unsent || count >= snd_.max_wnd / 2;
 }
@@ -285,9 +288,9 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
     return true;
 }
 
-void connection::emit_syn_again(outgoing& out, instant now) {
+void connection::emit_syn_again(outgoing& out, tx_slot& slot, instant now) {
     syn_due_ = true;
-    poll_syn(out, now);
+    poll_syn(out, slot, now);
 }
 
 /// Fills the header. Whatever carries an ACK takes every acknowledgment and window update with it.
@@ -403,7 +406,7 @@ std::uint16_t connection::take_offered_window() noexcept {
 bool connection::is_window_update_due() const noexcept {
     if (!is_one_of(state_, state::established, state::fin_wait_1, state::fin_wait_2)) return false;
     // Before the first text nobody has read: the ACK of it tells what a SYN's window could not.
-    if (rcv_.nxt == rcv_.irs + 1) return false;
+    if (!text_has_come_) return false;
     const std::uint32_t current = rcv_.edge - rcv_.nxt;
     const std::uint32_t free = offerable_bytes();
     if (free <= current) return false;

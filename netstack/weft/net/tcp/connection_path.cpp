@@ -57,6 +57,7 @@ void connection::on_packet_too_big(std::uint32_t mtu_bytes, std::uint32_t quoted
     }
     ++owner_.counters_.icmp_error_delivered;
     if (tx_ == nullptr) {  // only a SYN has left
+        if (repeat_syn_without_text(mtu_bytes, quoted_bytes)) return;
         ++owner_.counters_.icmp_mtu_ignored;
         return;
     }

@@ -59,7 +59,7 @@ void connection::on_transmission_timer(instant now) {
 
 /// RFC 8985 §7.2: after new text and after an acknowledgment of some.
 void connection::restart_tail_probe(instant now) noexcept {
-    if (tx_ == nullptr || !settings().tail_loss_probes) return;
+    if (tx_ == nullptr || !syn_acked_ || !settings().tail_loss_probes) return;
     tx_->probe_at = tx_->recovery.probe_time(in_flight_, mss_, rto_.smoothed(), now);
     if (snd_.wnd == 0) tx_->probe_at = never;  // that is the persist timer's
     if (tx_->probe_at != never) tx_->probe_at = std::min(tx_->probe_at, retransmit_at_);
@@ -114,6 +114,7 @@ void connection::on_retransmission_timeout(instant now) {
     }
     if (is_one_of(state_, state::syn_sent, state::syn_received)) {
         ++owner_.counters_.tcp_timeouts;
+        if (tx_ != nullptr) lose_everything(now);  // text that left before our SYN was acknowledged
         syn_due_ = true;
     } else if (in_flight_.empty() || snd_.wnd == 0) {
         // The window is closed, or too small to be worth a segment: probe it. No sign of
@@ -126,16 +127,20 @@ void connection::on_retransmission_timeout(instant now) {
         ++owner_.counters_.tcp_timeouts;
         if (tx_ == nullptr) attach_transmission(now);
         on_path_timeout(now);
-        loss_recovery::context c = recovery_context(now);
-        tx_->recovery.on_timeout(c, rto_.backoffs() != 0);
-        ecn_.on_reduced();
-        if (stats_ != nullptr) ++stats_->timeouts;
-        tx_->probe_at = never;
-        tx_->probe_due = false;
+        lose_everything(now);
     }
     rto_.back_off();  // RFC 6298 §5.5, and SHLD-30
     mark_transmit();
     restart_retransmission_timer(now);
+}
+
+void connection::lose_everything(instant now) {
+    loss_recovery::context c = recovery_context(now);
+    tx_->recovery.on_timeout(c, rto_.backoffs() != 0);
+    ecn_.on_reduced();
+    if (stats_ != nullptr) ++stats_->timeouts;
+    tx_->probe_at = never;
+    tx_->probe_due = false;
 }
 
 void connection::on_idle_timeout(instant now) {

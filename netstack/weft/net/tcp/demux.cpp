@@ -45,6 +45,7 @@ result<connection*> demux::connect(endpoint local, const endpoint& remote,
     }
     connection* c = make(tuple, options, false, next_id_++);
     if (c == nullptr) return errc::no_buffers;
+    if (options.fast_open) c->prepare_fast_open(options.fast_open_cookieless, now);
     c->open(now);
     return c;
 }
@@ -73,6 +74,7 @@ void demux::close(listener& l, instant now) {
         if (c.parent_ == &l) children.push_back(&c);
     });
     for (connection* c : children) c->abort(now);
+    forget_fast_open_of(l);
     syn_cache_.reset_all(l, now);
     reap();
     std::erase_if(listeners_, [&](const auto& held) { return held.get() == &l; });

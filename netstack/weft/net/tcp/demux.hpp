@@ -12,6 +12,7 @@
 #include <weft/net/tcp/challenge_throttle.hpp>
 #include <weft/net/tcp/connection.hpp>
 #include <weft/net/tcp/connection_table.hpp>
+#include <weft/net/tcp/fast_open_cache.hpp>
 #include <weft/net/tcp/keyed_hash.hpp>
 #include <weft/net/tcp/listener.hpp>
 #include <weft/net/tcp/syn_cache.hpp>
@@ -152,7 +153,18 @@ private:
     [[nodiscard]] bool has_room_for_record(const listener& l) const noexcept;
     void send_cookie(handshake& h, instant now);
     bool take_cookie(listener& l, const four_tuple& tuple, segment& seg, instant now);
+    // RFC 7413 (demux_fast_open.cpp)
+    bool take_fast_open(handshake& h, segment& syn, instant now);
+    [[nodiscard]] fast_open_keys fast_open_keys_of(const listener& l, instant now) const noexcept {
+        return l.options_.fast_open_secret.value_or(fast_open_keys_at(secret_, now));
+    }
+    [[nodiscard]] wire::tcp_fast_open_cookie fast_open_cookie_for(const handshake& h,
+                                                                  instant now) const noexcept {
+        return bake_fast_open_cookie(fast_open_keys_of(*h.parent, now).current, h.tuple);
+    }
+    void forget_fast_open_of(const listener& l) noexcept;
     void on_child_established(connection& child) noexcept;
+    void enter_accept_queue(connection& child) noexcept;
     [[nodiscard]] bool is_short_of_memory() const noexcept {
         return pool_.bytes_in_use() > pool_.limit_bytes() / 8 * 7;
     }
@@ -238,6 +250,7 @@ private:
     syn_cookies cookies_;
     time_wait_table time_wait_;
     std::optional<instant> last_cookie_at_;
+    fast_open_cache fast_open_cache_;
     std::vector<std::unique_ptr<listener>> listeners_;
     intrusive_list<connection, signaled_tag> signaled_;
     intrusive_list<connection, transmit_tag> transmitting_;

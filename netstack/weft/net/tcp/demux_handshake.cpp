@@ -34,7 +34,7 @@ void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg,
         return;
     }
     // "Any other control or text should be queued for processing later." Deviates: text on a SYN
-    // is not kept; the peer repeats it.
+    // is not kept, but for Fast Open; the peer repeats it.
     handshake h{tuple, seg, now};
     h.parent = &l;
     h.has_scale = h.has_scale && config_.window_scaling;
@@ -48,6 +48,7 @@ void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg,
     h.iss = initial_sequence(tuple, now);
     if (above) h.iss = later_of(h.iss, *above + 65536);  // MAY-2 (1)
     h.id = next_id_++;
+    if (take_fast_open(h, seg, now)) return;
     syn_cache_.add(h, now);
 }
 
@@ -184,8 +185,12 @@ bool demux::may_establish(const listener& l) noexcept {
 }
 
 void demux::on_child_established(connection& child) noexcept {
+    --child.parent_->pending_;
+    enter_accept_queue(child);
+}
+
+void demux::enter_accept_queue(connection& child) noexcept {
     listener& l = *child.parent_;
-    --l.pending_;
     ++l.queued_;
     l.completed_.push_back(child);
     l.call_next();

@@ -29,8 +29,9 @@ struct handshake {
     bool has_scale : 1 = false;
     bool has_timestamps : 1 = false;
     bool may_selectively_acknowledge : 1 = false;
-    bool has_ecn : 1 = false;  ///< an ECN-setup SYN (RFC 3168 §6.1.1)
-    bool is_timed : 1 = true;  ///< `sent_at` is known
+    bool has_ecn : 1 = false;        ///< an ECN-setup SYN (RFC 3168 §6.1.1)
+    bool is_timed : 1 = true;        ///< `sent_at` is known
+    bool offers_cookie : 1 = false;  ///< our SYN,ACK brings one (RFC 7413)
 
     handshake() noexcept = default;
     /// Of the SYN that begins it; our ISS is still to be chosen.

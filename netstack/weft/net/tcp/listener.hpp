@@ -1,19 +1,21 @@
 #pragma once
 // A passive OPEN (RFC 9293 §3.10.1): stays in LISTEN; each SYN begins a handshake (syn_cache.hpp).
 //
-// Holds the children whose handshake is complete until they are accepted, and counts those under
-// way. Both are bounded by the backlog. "Return to LISTEN" in the RFC is the end of a child here.
+// Holds the children whose handshake is complete until they are accepted (or not yet complete, with
+// Fast Open), and counts those under way. Both are bounded by the backlog. "Return to LISTEN" in
+// the RFC is the end of a child here.
 
 #include <weft/base/intrusive_list.hpp>
 #include <weft/base/operation.hpp>
 #include <weft/net/tcp/connection.hpp>
+#include <weft/net/tcp/fast_open_queue.hpp>
 
 namespace weft::net::tcp {
 
 class listener {
 public:
     listener(const endpoint& local, const listen_options& options) noexcept
-        : local_{local}, options_{options} {}
+        : local_{local}, options_{options}, fast_open_{options.fast_open_queue} {}
     listener(const listener&) = delete;
     listener& operator=(const listener&) = delete;
 
@@ -33,6 +35,11 @@ public:
     void set_backlog(std::uint32_t backlog) noexcept { options_.backlog = backlog; }
     void set_connection_options(const connection_options& options) noexcept {
         options_.connection = options;
+    }
+
+    void set_fast_open_queue(std::uint32_t limit) noexcept { fast_open_.set_limit(limit); }
+    void set_fast_open_secret(const fast_open_keys& keys) noexcept {
+        options_.fast_open_secret = keys;
     }
 
     /// The same for somebody who has not waited: none that waited is to be overtaken, not even one
@@ -59,6 +66,7 @@ private:
 
     endpoint local_;
     listen_options options_;
+    fast_open_queue fast_open_;
     intrusive_list<connection, signaled_tag> completed_;
     intrusive_list<operation> waiters_;
     std::uint32_t pending_ = 0;

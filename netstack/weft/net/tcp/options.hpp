@@ -3,9 +3,11 @@
 // unit in its type or its name, and its source.
 
 #include <weft/base/instant.hpp>
+#include <weft/net/tcp/fast_open_cookie.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 
 namespace weft::net::tcp {
@@ -66,6 +68,11 @@ struct connection_options {
     bool soft_errors = true;
     std::uint32_t receive_buffer_bytes = 0;
     bool linger_abort = false;  ///< destroying the stream aborts instead of closing
+    /// Of an active open: text may leave in the SYN, once the server has given us a cookie; until
+    /// then one is asked for (RFC 7413). Only for programs whose first bytes do no harm when the
+    /// server gets them twice (§6.1).
+    bool fast_open = false;
+    bool fast_open_cookieless = false;  ///< and without one, where the server needs none (§7.3)
 };
 static_assert(std::is_trivially_destructible_v<connection_options>);
 
@@ -74,6 +81,14 @@ struct listen_options {
     /// limit are dropped, above the second answered as `config::syn_cookies` says; both are
     /// counted.
     std::uint32_t backlog = 1024;
+    /// Connections that may be accepted, and read from and written to, on the strength of a SYN
+    /// with a cookie, before the client has been heard again: PendingFastOpenRequests of RFC 7413
+    /// §4.2. Beyond that handshakes are as ever. 0: all are, and no cookie is given out. Only for
+    /// programs that may be asked the same thing twice (§2.1).
+    std::uint32_t fast_open_queue = 0;
+    bool fast_open_cookieless = false;  ///< such a SYN needs no cookie (RFC 7413 §7.3)
+    /// What cookies are made with; nothing: keys of the stack's own.
+    std::optional<fast_open_keys> fast_open_secret = {};
     connection_options connection = {};
 };
 static_assert(std::is_trivially_destructible_v<listen_options>);
@@ -117,6 +132,9 @@ struct config {
     /// about a hundred bytes.
     std::uint32_t max_half_open = 8192;
     cookie_policy syn_cookies = cookie_policy::on_overflow;
+    /// How long a service is not opened fast after the first attempt that failed (RFC 7413
+    /// §4.1.3.1); longer after more of them. Zero: it is tried each time.
+    duration fast_open_pause = std::chrono::minutes{1};
     /// Connections in TIME-WAIT that nobody holds; each costs about a hundred bytes.
     std::uint32_t max_time_wait = 1U << 18;
     /// RFC 1337 §3 (F1). RFC 9293 §3.10.7.4 has a RST end the state, exactly at RCV.NXT.

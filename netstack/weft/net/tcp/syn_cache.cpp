@@ -92,6 +92,9 @@ void syn_cache::poll_syn_ack(half_open& h, outgoing& out, instant now) {
     out.header.flags = owner_.syn_ack_flags(h);
     out.header.window = owner_.syn_window(h.parent->options().connection);
     out.options = owner_.syn_ack_options(h, now);
+    if (h.offers_cookie && !out.retransmission) {  // RFC 7413 §4.2.1
+        out.options.set_fast_open(owner_.fast_open_cookie_for(h, now));
+    }
     const reply r = owner_.reply_for(h, h.iss, out.header.flags);
     out.traffic_class = r.traffic_class;
     out.hop_limit = r.hop_limit;

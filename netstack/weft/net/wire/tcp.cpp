@@ -44,6 +44,12 @@ bool read_option(std::uint8_t kind, bytes_view value, tcp_options& into) noexcep
             }
             into.set_timestamps({load_be32(at), load_be32(at + 4)});
             return true;
+        case tcp_option_kind::fast_open:
+            // "Options with invalid Length values [...] MUST be ignored" (RFC 7413 §4.1.1).
+            if (tcp_fast_open_cookie::is_length(value.size())) {
+                into.set_fast_open(tcp_fast_open_cookie{value});
+            }
+            return true;
         default: return true;  // unknown: skipped by its length (RFC 9293 MUST-6)
     }
 }
@@ -97,7 +103,16 @@ std::byte* emit_two_no_operations(std::byte* at) noexcept {
     return at + 2;
 }
 
-/// Every option ends on a multiple of 4, so the padding is always NOPs in front, never behind.
+/// Behind everything else, and padded behind itself, as other stacks have it.
+std::byte* emit_fast_open(const tcp_fast_open_cookie& cookie, std::byte* at) noexcept {
+    const std::size_t bytes = 2 + cookie.bytes().size();
+    store_u8(at, tcp_option_kind::fast_open);
+    store_u8(at + 1, static_cast<unsigned>(bytes));
+    at = std::ranges::copy(cookie.bytes(), at + 2).out;
+    return bytes % 4 == 0 ? at : emit_two_no_operations(at);
+}
+
+/// Every option ends on a multiple of 4; all but the last are padded by NOPs in front.
 std::byte* emit_options(const tcp_options& options, std::byte* at) noexcept {
     if (options.has_mss()) {
         store_u8(at, tcp_option_kind::mss);
@@ -134,6 +149,7 @@ std::byte* emit_options(const tcp_options& options, std::byte* at) noexcept {
             at += 8;
         }
     }
+    if (options.has_fast_open()) at = emit_fast_open(options.fast_open(), at);
     return at;
 }
 
@@ -156,6 +172,10 @@ parsed<tcp_segment_header, tcp_error> parse_tcp(bytes_view segment) noexcept {
     const bytes_view options = segment.subspan(tcp_header_bytes, data_offset - tcp_header_bytes);
     if (!read_only_timestamps(options, result.options) && !read_options(options, result.options)) {
         return tcp_error::bad_option_length;
+    }
+    // "[...] or without the SYN flag set MUST be ignored" (RFC 7413 §4.1.1).
+    if (!result.header.flags.has(tcp_flags::syn)) {
+        result.options.clear_fast_open();
     }
     return result;
 }

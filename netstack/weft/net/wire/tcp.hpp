@@ -1,4 +1,5 @@
-// The TCP header and its options (RFC 9293 §3.1, §3.2; RFC 7323 §2, §3; RFC 2018 §2, §3).
+// The TCP header and its options (RFC 9293 §3.1, §3.2; RFC 7323 §2, §3; RFC 2018 §2, §3; RFC 7413
+// §4.1.1).
 //
 // parse_tcp() gives a valid value; the checksum is verified apart, so that a device which vouches
 // for it saves the sum. Options may stand in any segment and on any byte (MUST-5, MUST-64), unknown
