@@ -18,21 +18,28 @@ void connect_operation::give_up() noexcept {
 
 void connect_operation::start(const environment& in) noexcept {
     stop_ = in.stop;
-    if (host_.stopped_) {
-        error_ = errc::stack_stopped;
+    error_ = open();
+    if (error_) {
+        give_up();
         post_now(host_.scheduler_);
         return;
     }
-    const result<tcp::connection*> opened =
-        host_.stack_.connect(remote_, options_, host_.now(), local_);
-    if (!opened) {
-        error_ = opened.error();
-        post_now(host_.scheduler_);
-        return;
-    }
-    connection_ = *opened;
     host_.settle_later();
     park(host_.scheduler_, stop_, connection_->waiter(tcp::wait::connected));
+}
+
+/// Our SYN leaves at the end of the turn, with as much of the text as it may carry.
+std::error_code connect_operation::open() noexcept {
+    if (host_.stopped_) return errc::stack_stopped;
+    const result<tcp::connection*> opened =
+        host_.stack_.connect(remote_, options_, host_.now(), local_);
+    if (!opened) return opened.error();
+    connection_ = *opened;
+    if (first_.empty()) return {};
+    if (connection_->write_room() < first_.size()) return errc::no_buffers;
+    const result<std::uint32_t> taken = connection_->write(first_, host_.now());
+    if (!taken) return taken.error();
+    return *taken == first_.size() ? std::error_code{} : make_error_code(errc::no_buffers);
 }
 
 bool connect_operation::has_finished() const noexcept {

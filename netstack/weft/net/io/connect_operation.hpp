@@ -7,18 +7,23 @@
 #include <weft/net/io/tcp_stream.hpp>
 #include <weft/net/tcp/options.hpp>
 
+#include <cstddef>
+#include <span>
+
 namespace weft::net {
 
 class connect_operation : public operation {
 public:
     connect_operation(completion resume, host& owner, const endpoint& remote, const endpoint& local,
-                      const tcp::connection_options& options) noexcept
+                      const tcp::connection_options& options,
+                      std::span<const std::byte> first = {}) noexcept
         : operation{&on_event},
           resume_{resume},
           host_{owner},
           remote_{remote},
           local_{local},
-          options_{options} {}
+          options_{options},
+          first_{first} {}
     /// Destroyed while it waits: the attempt is aborted.
     ~connect_operation();
 
@@ -29,6 +34,7 @@ public:
 private:
     static void on_event(operation& posted) noexcept;
     [[nodiscard]] bool has_finished() const noexcept;
+    [[nodiscard]] std::error_code open() noexcept;
     void give_up() noexcept;
 
     completion resume_;
@@ -36,6 +42,7 @@ private:
     endpoint remote_;
     endpoint local_;
     tcp::connection_options options_;
+    std::span<const std::byte> first_;
     tcp::connection* connection_ = nullptr;
     stop_token stop_;
     std::error_code error_;

@@ -19,7 +19,9 @@
 #include <weft/net/stack.hpp>
 #include <weft/task.hpp>
 
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <type_traits>
 
 namespace weft::net {
@@ -53,11 +55,18 @@ public:
     /// the attempt. Errors: `errc::connection_refused`, `timed_out`, `host_unreachable`,
     /// `network_unreachable`, `invalid_endpoint`, `address_not_available`, `address_in_use`,
     /// `no_buffers`, `stack_stopped`.
+    ///
+    /// `first` is the stream's first text. It is copied when the awaiter is awaited, whole or not
+    /// at all (`no_buffers`). With `options.fast_open`, as much of it as fits leaves in our SYN
+    /// once the server has given us a cookie (RFC 7413), and its answer may be here a round trip
+    /// earlier; else, and what the server did not take of it, it follows the handshake. When
+    /// connecting fails nothing tells whether the server has read it.
     [[nodiscard]] awaiter<connect_operation> connect(const endpoint& remote,
-                                                     tcp::connection_options options = {}) {
-        return awaiter<connect_operation>{*this, remote, endpoint{}, options};
+                                                     tcp::connection_options options = {},
+                                                     std::span<const std::byte> first = {}) {
+        return awaiter<connect_operation>{*this, remote, endpoint{}, options, first};
     }
-    /// The same from a local endpoint of the caller's choice; port 0: any.
+    /// The same without text, from a local endpoint of the caller's choice; port 0: any.
     [[nodiscard]] awaiter<connect_operation> connect_from(const endpoint& local,
                                                           const endpoint& remote,
                                                           tcp::connection_options options = {}) {
