@@ -98,6 +98,58 @@ void set_window_scale(network_options& into, std::string_view key, std::string_v
     into.tcp.window_shift = static_cast<std::uint8_t>(read_number(key, value, 2, 14));
 }
 
+/// A number as Linux's net.ipv4.tcp_fastopen has it, also in hexadecimal; bits that it does not
+/// know are passed over, as by Linux.
+void set_fast_open(network_options& into, std::string_view key, std::string_view value) {
+    std::uint32_t bits = 0;
+    if (const auto is_on = to_switch(value)) {
+        bits = *is_on ? 0x403 : 0;
+    } else if (value.starts_with("0x")) {
+        const char* const stop = value.data() + value.size();
+        const auto [end, error] = std::from_chars(value.data() + 2, stop, bits, 16);
+        if (error != std::errc{} || end != stop) reject(key, value, "a number");
+    } else {
+        bits = read_number(key, value, 0, 0xffff'ffff);
+    }
+    net::posix::fast_open_policy& policy = into.fast_open;
+    policy.client = (bits & 1) != 0;
+    policy.server = (bits & 2) != 0;
+    policy.client_cookieless = (bits & 4) != 0;
+    policy.server_cookieless = (bits & 0x200) != 0;
+    policy.every_listener = (bits & 0x400) != 0;
+}
+
+/// As Linux's net.ipv4.tcp_fastopen_key: four hexadecimal words; a second key behind a colon is the
+/// one before.
+net::tcp::hash_secret read_fast_open_key(std::string_view key, std::string_view value) {
+    std::array<std::uint64_t, 4> words{};
+    const char* at = value.data();
+    const char* const stop = at + value.size();
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const auto [end, error] = std::from_chars(at, stop, words[i], 16);
+        const bool is_last = i + 1 == words.size();
+        const bool ends_well = is_last ? end == stop : end != stop && *end == '-';
+        if (error != std::errc{} || words[i] > 0xffff'ffff || !ends_well) {
+            reject(key, value, "four words in hexadecimal, as 1-2-3-4");
+        }
+        at = is_last ? end : end + 1;
+    }
+    return {words[1] << 32 | words[0], words[3] << 32 | words[2]};
+}
+
+void set_fast_open_key(network_options& into, std::string_view key, std::string_view value) {
+    const std::size_t colon = value.find(':');
+    net::tcp::fast_open_keys& keys = into.fast_open.keys.emplace();
+    keys.current = read_fast_open_key(key, value.substr(0, colon));
+    if (colon != std::string_view::npos) {
+        keys.previous = read_fast_open_key(key, value.substr(colon + 1));
+    }
+}
+
+void set_fast_open_pause(network_options& into, std::string_view key, std::string_view value) {
+    into.tcp.fast_open_pause = read_time(key, value, duration::zero(), std::chrono::hours{24});
+}
+
 void set_delayed_ack(network_options& into, std::string_view key, std::string_view value) {
     if (const auto is_on = to_switch(value)) {
         into.tcp.delayed_ack = *is_on ? net::tcp::config{}.delayed_ack : duration::zero();
@@ -159,15 +211,17 @@ constexpr auto settings = std::to_array<setting>({
          o.tcp.initial_window_segments = static_cast<std::uint8_t>(read_number(k, v, 1, 255));
      }},
     {"quick_acks",
-     [](network_options& o, text k, text v) {
-         o.tcp.quick_acks = static_cast<std::uint8_t>(read_number(k, v, 0, 255));
-     }},
+     [](network_options& o, text k,
+        text v) { o.tcp.quick_acks = static_cast<std::uint8_t>(read_number(k, v, 0, 255)); }},
     {"delayed_ack", set_delayed_ack},
     {"challenge_interval",
      [](network_options& o, text k, text v) {
          o.tcp.challenge_ack_interval =
              read_time(k, v, duration::zero(), std::chrono::seconds{60});
      }},
+    {"fast_open", set_fast_open},
+    {"fast_open_key", set_fast_open_key},
+    {"fast_open_pause", set_fast_open_pause},
     {"congestion",
      [](network_options& o, text k, text v) { o.connection.congestion = read_congestion(k, v); }},
 });

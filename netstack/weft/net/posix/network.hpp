@@ -22,12 +22,24 @@
 
 namespace weft::net::posix {
 
+/// What sockets may do of TCP Fast Open (RFC 7413) when they ask for it, as the bits of Linux's
+/// net.ipv4.tcp_fastopen say.
+struct fast_open_policy {
+    bool client = true;                            ///< 1: MSG_FASTOPEN, TCP_FASTOPEN_CONNECT
+    bool server = true;                            ///< 2: TCP_FASTOPEN
+    bool client_cookieless = false;                ///< 4: text leaves without a cookie
+    bool server_cookieless = false;                ///< 0x200: text is taken without one
+    bool every_listener = false;                   ///< 0x400: as if each had asked for it
+    std::optional<tcp::fast_open_keys> keys = {};  ///< default: keys of the stack's own
+};
+
 struct network_options {
     ipv4_address address{192, 168, 0, 1};
     std::uint32_t mtu = 1500;                        ///< bytes of the largest IP packet
     tcp::config tcp{.short_waits_for_short = true};  ///< Nagle's rule as in Linux
     tcp::connection_options connection = {};         ///< what a socket begins with
     std::optional<tcp::hash_secret> secret = {};     ///< default: from the system's randomness
+    fast_open_policy fast_open = {};
     std::size_t pool_limit_bytes = std::size_t{1} << 28;
 };
 

@@ -13,8 +13,6 @@ namespace {
 
 using tcp::state;
 
-constexpr int most_backlog = 4096;  // as net.core.somaxconn of Linux
-
 }  // namespace
 
 socket::~socket() {
@@ -35,10 +33,15 @@ answer socket::listen(int backlog) {
     if (connection_ != nullptr) return -EINVAL;
     // Linux admits one more than it is asked for, and takes a negative number for a large one.
     const int wanted = backlog < 0 ? most_backlog : std::min(backlog, most_backlog);
+    backlog_ = wanted;
     const tcp::listen_options options{.backlog = static_cast<std::uint32_t>(wanted) + 1,
+                                      .fast_open_queue = fast_open_limit(),
+                                      .fast_open_cookieless = needs_no_cookie(),
+                                      .fast_open_secret = fast_open_keys(),
                                       .connection = options_};
     if (listener_ != nullptr) {
         listener_->set_backlog(options.backlog);
+        listener_->set_fast_open_queue(options.fast_open_queue);
         return 0;
     }
     const auto opened = network_.stack().listen(local_, options, network::now());
@@ -80,14 +83,29 @@ void socket::adopt(tcp::connection& c) noexcept {
 }
 
 answer socket::connect(network::lock& held, const endpoint& remote) {
-    if (listener_ != nullptr) return -EISCONN;
+    if (listener_ != nullptr || is_deferred()) return -EISCONN;
     if (connect_unfinished_) {
         if (is_connecting() && non_blocking) return -EALREADY;
         return finish_connecting(held);
     }
+    if (const answer failed = open(remote, fast_open_connect_)) return failed;
+    if (fast_open_connect_ && connection_->syn_text_room() != 0) {
+        connection_->hold_syn();  // it leaves with what is sent first
+        return 0;
+    }
+    network_.settle();
+    if (non_blocking && is_connecting()) return -EINPROGRESS;
+    return finish_connecting(held);
+}
+
+answer socket::open(const endpoint& remote, bool is_fast) {
     if (connection_ != nullptr) return -EISCONN;
     if (remote.port == 0) return -EADDRNOTAVAIL;
-    const auto opened = network_.stack().connect(remote, options_, network::now(), local_);
+    tcp::connection_options options = options_;
+    options.fast_open = is_fast;
+    options.fast_open_cookieless =
+        network_.options().fast_open.client_cookieless || fast_open_cookieless_;
+    const auto opened = network_.stack().connect(remote, options, network::now(), local_);
     if (!opened) {
         // RFC 9293 MUST-46; Linux has no route to such addresses.
         if (opened.error() == errc::invalid_endpoint) return -ENETUNREACH;
@@ -96,9 +114,7 @@ answer socket::connect(network::lock& held, const endpoint& remote) {
     adopt(**opened);
     connect_unfinished_ = true;
     error_taken_ = read_shut_ = write_shut_ = false;
-    network_.settle();
-    if (non_blocking && is_connecting()) return -EINPROGRESS;
-    return finish_connecting(held);
+    return 0;
 }
 
 /// Sleeps until the handshake has ended, one way or the other.
@@ -198,7 +214,8 @@ void socket::end_listening() {
 // ---- queries
 
 bool socket::is_connecting() const noexcept {
-    return connection_ != nullptr &&
+    // A child in SYN-RECEIVED that was accepted is as good as connected (RFC 7413).
+    return connection_ != nullptr && !connection_->is_passive() &&
            is_one_of(connection_->state(), state::syn_sent, state::syn_received);
 }
 
@@ -269,6 +286,7 @@ short socket::poll_events() {
         events |= POLLHUP;
     }
     if (is_read_shut()) events |= POLLIN | POLLRDNORM | POLLRDHUP;
+    if (is_deferred()) events |= POLLOUT | POLLWRNORM;
     if (!is_connecting()) {
         if (connection_ != nullptr) {
             const std::uint32_t passed_over = is_before_urgent_byte() ? 1 : 0;

@@ -14,6 +14,7 @@
 #include <weft/net/posix/urgent_mark.hpp>
 
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace weft::net::posix {
@@ -36,6 +37,9 @@ public:
     // ---- transfer (socket_transfer.cpp)
     answer receive(network::lock& held, std::span<const iovec> into, int flags);
     answer send(network::lock& held, std::span<const iovec> from, int flags);
+    /// The same with MSG_FASTOPEN: opens the connection to `remote`, with a SYN that carries text.
+    answer send_fast(network::lock& held, std::span<const iovec> from, int flags,
+                     const std::optional<endpoint>& remote);
 
     // ---- ending
     answer shutdown(int how);
@@ -60,6 +64,8 @@ public:
     [[nodiscard]] endpoint remote() const noexcept;
 
 private:
+    static constexpr int most_backlog = 4096;  ///< as net.core.somaxconn of Linux
+
     struct lingering {
         bool enabled = false;
         int seconds = 0;
@@ -81,6 +87,22 @@ private:
     void let_go();
     void end_listening();
     answer finish_connecting(network::lock& held);
+    /// Our SYN is due. `is_fast`: with Fast Open.
+    answer open(const endpoint& remote, bool is_fast);
+    /// A connect() whose SYN waits for the first text (TCP_FASTOPEN_CONNECT).
+    [[nodiscard]] bool is_deferred() const noexcept {
+        return connection_ != nullptr && connection_->is_syn_held();
+    }
+    answer send_with_syn(network::lock& held, std::span<const iovec> from, int flags);
+    answer send_rest(network::lock& held, std::span<const iovec> from, std::size_t sent, int flags);
+    // socket_fast_open.cpp
+    [[nodiscard]] std::uint32_t fast_open_limit() const noexcept;
+    [[nodiscard]] bool needs_no_cookie() const noexcept;
+    [[nodiscard]] std::optional<tcp::fast_open_keys> fast_open_keys() const noexcept;
+    answer set_fast_open_number(int name, int value);
+    [[nodiscard]] std::optional<int> fast_open_number(int name) const;
+    answer set_fast_open_key(const void* value, socklen_t bytes);
+    answer get_fast_open_key(void* value, socklen_t* bytes) const;
     [[nodiscard]] instant deadline(duration limit, int flags) const noexcept;
 
     answer receive_urgent(std::span<const iovec> into, int flags);
@@ -116,11 +138,16 @@ private:
     std::uint64_t accepted_ = 0;
     lingering linger_;
     urgent_mark urgent_;
+    std::optional<tcp::fast_open_keys> fast_open_keys_;  ///< TCP_FASTOPEN_KEY
+    std::optional<int> fast_open_queue_;                 ///< TCP_FASTOPEN
+    int backlog_ = 0;
     int error_ = 0;  ///< to be reported, of this socket itself
     int low_water_ = 1;
     bool bound_ = false;
     bool reuse_address_ = false;
     bool urgent_inline_ = false;
+    bool fast_open_connect_ = false;     ///< TCP_FASTOPEN_CONNECT
+    bool fast_open_cookieless_ = false;  ///< TCP_FASTOPEN_NO_COOKIE
     bool corked_ = false;
     bool connect_unfinished_ = false;  ///< connect() has not yet said how it went
     bool error_taken_ = false;         ///< the connection's error was reported

@@ -112,6 +112,7 @@ answer socket::set_socket_option(int name, const void* value, socklen_t bytes) {
 
 answer socket::set_tcp_option(int name, const void* value, socklen_t bytes) {
     if (name == TCP_CONGESTION) return set_congestion(value, bytes);
+    if (name == TCP_FASTOPEN_KEY) return set_fast_open_key(value, bytes);
     int number = 0;
     if (const answer bad = read_number(value, bytes, number)) return bad;
     return set_tcp_number(name, number);
@@ -146,7 +147,7 @@ answer socket::set_tcp_number(int name, int value) {
             options_.user_timeout = std::chrono::milliseconds{value};
             if (connection_ != nullptr) connection_->set_user_timeout(options_.user_timeout);
             return 0;
-        default: return -ENOPROTOOPT;
+        default: return set_fast_open_number(name, value);
     }
     apply_keepalive();
     return 0;
@@ -243,6 +244,7 @@ answer socket::get_option(int level, int name, void* value, socklen_t* bytes) {
         }
         return write_value(text.data(), text.size(), value, bytes);
     }
+    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY) return get_fast_open_key(value, bytes);
     std::optional<int> number;
     if (level == SOL_SOCKET) number = socket_number(name);
     if (level == IPPROTO_TCP) number = tcp_number(name);
@@ -287,7 +289,7 @@ std::optional<int> socket::tcp_number(int name) const {
         case TCP_KEEPINTVL: return seconds(options_.keepalive.interval);
         case TCP_KEEPCNT: return options_.keepalive.probes;
         case TCP_USER_TIMEOUT: return milliseconds(options_.user_timeout);
-        default: return std::nullopt;
+        default: return fast_open_number(name);
     }
 }
 

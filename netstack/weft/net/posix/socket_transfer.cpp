@@ -147,10 +147,47 @@ answer socket::wait_connected(network::lock& held, instant until) {
 }
 
 answer socket::send(network::lock& held, std::span<const iovec> from, int flags) {
+    if (is_deferred()) return send_with_syn(held, from, flags);
+    return send_rest(held, from, 0, flags);
+}
+
+answer socket::send_fast(network::lock& held, std::span<const iovec> from, int flags,
+                         const std::optional<endpoint>& remote) {
+    if (!network_.options().fast_open.client) return -EOPNOTSUPP;
+    if (!is_deferred()) {
+        if (is_connecting()) return -EALREADY;
+        if (connection_ != nullptr || listener_ != nullptr) return -EISCONN;
+        if (!remote) return -EINVAL;
+        if (const answer failed = open(*remote, true)) return failed;
+    }
+    return send_with_syn(held, from, flags);
+}
+
+/// Our SYN leaves now. A call that does not wait takes no more than it carries; without a cookie
+/// that is nothing, and the caller has to come again.
+answer socket::send_with_syn(network::lock& held, std::span<const iovec> from, int flags) {
+    const std::size_t sent = for_parts<const std::byte>(
+        from, 0, std::min<std::size_t>(total(from), connection_->syn_text_room()),
+        [&](auto bytes) -> std::size_t {
+            return connection_->write(bytes, network::now()).value_or(0);
+        });
+    connection_->send_held_syn();
+    network_.settle();
+    if (non_blocking || (flags & MSG_DONTWAIT) != 0) {
+        return sent != 0 ? static_cast<answer>(sent) : -EINPROGRESS;
+    }
+    const answer failed = finish_connecting(held);
+    if (failed == -EINPROGRESS && sent != 0) return static_cast<answer>(sent);  // SO_SNDTIMEO
+    if (failed != 0) return failed;
+    return send_rest(held, from, sent, flags);
+}
+
+/// What comes behind the first `sent` bytes. Returns how many were sent in all.
+answer socket::send_rest(network::lock& held, std::span<const iovec> from, std::size_t sent,
+                         int flags) {
     const instant until = deadline(send_limit_, flags);
     if (const answer not_yet = wait_connected(held, until)) return not_yet;
     const std::size_t wanted = total(from);
-    std::size_t sent = 0;
     const auto urgency = (flags & MSG_OOB) != 0 ? tcp::urgency::urgent : tcp::urgency::normal;
     connection_->set_cork(corked_ || (flags & MSG_MORE) != 0, network::now());
     while (true) {

@@ -82,7 +82,8 @@ private:
     answer choose_port(const posix::socket& s, endpoint& local);
     [[nodiscard]] bool is_taken(const posix::socket& s, const endpoint& local);
     answer receive(int fd, std::span<const iovec> into, int flags);
-    answer transmit(int fd, std::span<const iovec> from, int flags);
+    answer transmit(int fd, std::span<const iovec> from, int flags, const void* to = nullptr,
+                    socklen_t to_bytes = 0);
     int mark_ready(pollfd* wanted, nfds_t count);
     int poll_with_kernel(network::lock& held, pollfd* wanted, nfds_t count, int timeout_ms);
 

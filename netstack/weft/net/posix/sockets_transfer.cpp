@@ -1,4 +1,5 @@
 #include <weft/net/posix/socket.hpp>
+#include <weft/net/posix/socket_address.hpp>
 #include <weft/net/posix/sockets.hpp>
 
 #include <fcntl.h>
@@ -54,13 +55,21 @@ answer sockets::receive(int fd, std::span<const iovec> into, int flags) {
     return s->receive(held, into, flags);
 }
 
-answer sockets::transmit(int fd, std::span<const iovec> from, int flags) {
+answer sockets::transmit(int fd, std::span<const iovec> from, int flags, const void* to,
+                         socklen_t to_bytes) {
     network::lock held = network_.enter();
     answer why = 0;
     const auto s = find_socket(fd, why);
     if (s == nullptr) return why;
     if (const answer bad = check(from)) return bad;
-    return s->send(held, from, flags);
+    if ((flags & MSG_FASTOPEN) == 0) return s->send(held, from, flags);
+    const auto* const address = static_cast<const sockaddr*>(to);
+    std::optional<endpoint> remote;
+    if (address != nullptr) {
+        if (to_bytes >= sizeof(sa_family_t) && address->sa_family == AF_UNSPEC) return -EOPNOTSUPP;
+        if (const answer bad = read_address(address, to_bytes, remote.emplace())) return bad;
+    }
+    return s->send_fast(held, from, flags, remote);
 }
 
 // ---- receiving
@@ -118,14 +127,17 @@ ssize_t sockets::send(int fd, const void* from, std::size_t bytes, int flags) {
     return to_caller(transmit(fd, {&part, 1}, flags));
 }
 
-ssize_t sockets::sendto(int fd, const void* from, std::size_t bytes, int flags, const sockaddr*,
-                        socklen_t) {
-    return send(fd, from, bytes, flags);  // where to is settled, for a stream
+/// Where to is settled, for a stream, unless it is to be opened.
+ssize_t sockets::sendto(int fd, const void* from, std::size_t bytes, int flags, const sockaddr* to,
+                        socklen_t to_bytes) {
+    const iovec part = whole(from, bytes);
+    return to_caller(transmit(fd, {&part, 1}, flags, to, to_bytes));
 }
 
 ssize_t sockets::sendmsg(int fd, const msghdr* message, int flags) {
     if (const answer bad = check(message)) return to_caller(bad);
-    return to_caller(transmit(fd, parts_of(message->msg_iov, message->msg_iovlen), flags));
+    return to_caller(transmit(fd, parts_of(message->msg_iov, message->msg_iovlen), flags,
+                              message->msg_name, message->msg_namelen));
 }
 
 // ---- splice

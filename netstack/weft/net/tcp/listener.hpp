@@ -38,6 +38,7 @@ public:
     }
 
     void set_fast_open_queue(std::uint32_t limit) noexcept { fast_open_.set_limit(limit); }
+    void set_fast_open_cookieless(bool on) noexcept { options_.fast_open_cookieless = on; }
     void set_fast_open_secret(const fast_open_keys& keys) noexcept {
         options_.fast_open_secret = keys;
     }
