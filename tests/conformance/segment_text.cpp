@@ -46,6 +46,25 @@ std::vector<std::string> split(std::string_view text, char at) {
     return parts;
 }
 
+/// A Fast Open cookie, in hexadecimal.
+void put_cookie(std::vector<std::byte>& into, const std::string& cookie) {
+    put(into, 34, 1);
+    put(into, static_cast<std::uint32_t>(2 + cookie.size() / 2), 1);
+    for (std::size_t i = 0; i + 1 < cookie.size(); i += 2) {
+        put(into, static_cast<std::uint32_t>(std::stoul(cookie.substr(i, 2), nullptr, 16)), 1);
+    }
+}
+
+std::string cookie_text(std::span<const std::byte> cookie) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text = cookie.empty() ? "FO" : "FO ";
+    for (const std::byte b : cookie) {
+        text += digits[std::to_integer<std::size_t>(b >> 4)];
+        text += digits[std::to_integer<std::size_t>(b & std::byte{15})];
+    }
+    return text;
+}
+
 /// "mss 1460" and the like as bytes.
 void put_option(std::vector<std::byte>& into, const std::string& text, const origins& o) {
     const std::vector<std::string> words = split(text, ' ');
@@ -54,6 +73,7 @@ void put_option(std::vector<std::byte>& into, const std::string& text, const ori
     if (name == "eol") return put(into, 0, 1);
     if (name == "mss") return put(into, 0x0204'0000 | number(words.at(1)), 4);
     if (name == "sackOK") return put(into, 0x0402, 2);
+    if (name == "FO") return put_cookie(into, words.size() > 1 ? words[1] : "");
     if (name == "wscale") return put(into, 0x03'0300 | number(words.at(1)), 3);
     if (name == "TS") {  // TS val 1 ecr 2
         put(into, 0x080a, 2);
@@ -104,7 +124,11 @@ std::string option_text(std::span<const std::byte> list, const origins& o, parse
             into.timestamp = get(list, at + 2, 4);
             add("TS ecr " + std::to_string(get(list, at + 6, 4)));
         }
-        if (kind > 8 || kind == 6 || kind == 7) add("kind " + std::to_string(kind));
+        if (kind == 34) {
+            add(cookie_text(list.subspan(at + 2, size - 2)));
+        } else if (kind > 8 || kind == 6 || kind == 7) {
+            add("kind " + std::to_string(kind));
+        }
         at += size;
     }
     return text;

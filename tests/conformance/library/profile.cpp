@@ -251,6 +251,11 @@ network_options parse_profile(std::string_view text) {
     options.tcp.mtu_probing = net::tcp::mtu_probing_mode::off;
     // Scripts provoke one answer after the other, and mean each.
     options.tcp.challenge_ack_interval = duration::zero();
+    // What published scripts of Fast Open count on: every listener offers it, with this key, and
+    // one failure does not stop it.
+    set_fast_open(options, "fast_open", "on");
+    set_fast_open_key(options, "fast_open_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4");
+    options.tcp.fast_open_pause = duration::zero();
     while (true) {
         const std::size_t begin = text.find_first_not_of(separators);
         if (begin == std::string_view::npos) return options;
