@@ -264,10 +264,23 @@ TEST_CASE("after silence the initial window, and slow start to what was carried 
     CHECK(s.c.window() == 4 * mss);  // never up
 }
 
-TEST_CASE("a path MTU that changes leaves the bytes, but at least a segment") {
+TEST_CASE("the initial window is as many segments when they turn out too large (RFC 5681 3.1)") {
+    for (const congestion_algorithm a : everyone) {
+        sender s{a, 10 * mss};
+        s.c.on_mss(mss / 2);
+        CHECK(s.c.window() == 10 * (mss / 2));
+        s.c.on_mss(mss / 4);
+        CHECK(s.c.window() == 10 * (mss / 4));
+        s.c.on_mss(mss);
+        CHECK(s.c.window() == 10 * (mss / 4));
+    }
+}
+
+TEST_CASE("a path MTU that changes leaves the bytes of a window that has grown, or of a segment") {
     sender s;
+    s.c.set_window(20 * mss);
     s.c.on_mss(500);
-    CHECK(s.c.window() == 10 * mss);
+    CHECK(s.c.window() == 20 * mss);
     s.c.on_timeout(mss, 500, true, s.now);
     CHECK(s.c.window() == 500);
     s.c.on_mss(1400);

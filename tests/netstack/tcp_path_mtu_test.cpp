@@ -60,6 +60,20 @@ TEST_CASE("what one connection learned of a path is told to those that follow (R
     CHECK(peer.options.path_mtu == 1400);
 }
 
+TEST_CASE(
+    "an initial window of segments that were too large is as many smaller ones (RFC 5681 3.1)") {
+    scripted_peer peer = in_state(state::established);
+    peer.writes(stream_text(40'000));
+    CHECK(peer.sees_all().size() == 10);
+    peer.icmp_too_big(1000, 1001);
+    CHECK(peer.connection->congestion_window() == 10 * 960);
+    const auto again = peer.sees_all();
+    CHECK(again.size() <= 10);
+    REQUIRE(!again.empty());
+    CHECK(again[0].seq == 1001);
+    CHECK(again[0].text.size() == 960);
+}
+
 TEST_CASE("a router's word counts only where it can be true (RFC 5927 section 7)") {
     scripted_peer peer = in_state(state::established);
     peer.writes(stream_text(1460));

@@ -181,24 +181,45 @@ TEST_CASE("duplicate ACKs after a timeout do not begin a fast retransmit (RFC 65
     CHECK(peer.counters.tcp_fast_retransmits == 0);
 }
 
-TEST_CASE("an idle connection begins again with the initial window (RFC 5681 section 4.1)") {
-    scripted_peer peer = in_state(state::established);
+namespace {
+
+/// What leaves at once after ten seconds of silence, of a window that had grown.
+std::size_t segments_after_silence(bool keeps_window) {
+    script_options o{.handshake_rtt = 100ms};
+    o.connection.keep_window_when_idle = keeps_window;
+    scripted_peer peer = in_state(state::established, o);
     std::uint32_t una = 1001;
     for (int i = 0; i < 5; ++i) {
         peer.writes(stream_text(100'000));
         for (const script_segment& s : peer.sees_all()) una = s.end();
+        peer.waits(100ms);
         peer.sends(ack(5001, una));
     }
     for (;;) {
         const auto seen = peer.sees_all();
         if (seen.empty()) break;
         una = seen.back().end();
+        peer.waits(100ms);
         peer.sends(ack(5001, una));
     }
-    CHECK(peer.connection->congestion_window() > 20 * 1460);
+    const std::uint32_t window = peer.connection->congestion_window();
+    CHECK(window > 20 * 1460);
     peer.waits(10s);
     peer.writes(stream_text(100'000));
-    CHECK(peer.sees_all().size() == 10);
+    const std::size_t at_once = peer.sees_all().size();
+    CHECK(peer.connection->congestion_window() == (keeps_window ? window : 10 * 1460));
+    if (keeps_window) CHECK_FALSE(peer.waits_for_segment().retransmission);  // the pace goes on
+    return at_once;
+}
+
+}  // namespace
+
+TEST_CASE("an idle connection begins again with the initial window (RFC 5681 section 4.1)") {
+    CHECK(segments_after_silence(false) == 10);
+}
+
+TEST_CASE("with keep_window_when_idle it keeps its window, and paces what it sends (RFC 7661)") {
+    CHECK(segments_after_silence(true) < 10);
 }
 
 TEST_CASE(

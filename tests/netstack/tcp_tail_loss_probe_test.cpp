@@ -56,6 +56,37 @@ TEST_CASE("one segment in flight waits for a delayed acknowledgment as well, or 
     CHECK(s.peer.counters.tcp_timeouts == 0);
 }
 
+TEST_CASE(
+    "over a round trip of microseconds the probe waits two milliseconds, or what is configured") {
+    for (const auto least : {2ms, 10ms}) {
+        script_options options = sack_sender::with_sack();
+        options.handshake_rtt = 50us;
+        options.config.min_tail_probe = least;
+        sack_sender s{options};
+        s.writes_segments(10);
+        CHECK(s.peer.sees_all().size() == 10);
+        s.peer.waits(50us);
+        s.acks(7);
+        const auto now = s.peer.elapsed();
+        const script_segment probe = s.peer.waits_for_segment();
+        CHECK(probe.seq == sack_sender::at(9));
+        CHECK(probe.at - now >= least);
+        CHECK(probe.at - now <= least + 1ms);
+        CHECK(s.peer.counters.tcp_tail_probes == 1);
+    }
+}
+
+TEST_CASE("an acknowledgment a millisecond late over a round trip of microseconds: no probe") {
+    script_options options = sack_sender::with_sack();
+    options.handshake_rtt = 50us;
+    sack_sender s{options};
+    s.writes_segments(10);
+    CHECK(s.peer.sees_all().size() == 10);
+    s.peer.waits(1ms);
+    s.acks(10);
+    CHECK(s.peer.counters.tcp_tail_probes == 0);
+}
+
 TEST_CASE("a loss that only the probe has repaired still reduces the window (section 7.4.2)") {
     sack_sender s;
     s.begins_with(10, 10);

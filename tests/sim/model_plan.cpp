@@ -96,6 +96,38 @@ host_settings draw_host(random_source& random) {
     return host;
 }
 
+/// Routers that say that a packet is too large, and holes that swallow it.
+net::oversize draw_oversize(random_source& random) {
+    return random.chance(0.6) ? net::oversize::vanishes : net::oversize::answered;
+}
+
+/// What a path's size is about; drawn last, so that the rest of a seed's run is as it was.
+void draw_path_mtu(random_source& random, model_plan& plan) {
+    for (net::link_options* link : {&plan.up, &plan.down}) {
+        if (!random.chance(0.2)) continue;
+        link->path_mtu = 576 + random.below(random.chance(0.5) ? 900 : 8400);
+        link->too_big = draw_oversize(random);
+    }
+    if (random.chance(0.2)) {
+        for (std::uint32_t i = 0; i <= random.below(2); ++i) {
+            plan.narrowings.push_back({.after = random.up_to(10s),
+                                       .path_mtu = 576 + random.below(900),
+                                       .too_big = draw_oversize(random)});
+        }
+    }
+    using mode = net::tcp::mtu_probing_mode;
+    for (host_settings* host : {&plan.client, &plan.server}) {
+        // Not off: nothing would ever get through a hole.
+        host->tcp.mtu_probing = random.chance(0.5) ? mode::on_black_hole : mode::always;
+    }
+    for (connection_plan& each : plan.connections) {
+        for (net::tcp::connection_options* o : {&each.client_options, &each.server_options}) {
+            o->keep_window_when_idle = random.chance(0.3);
+            if (random.chance(0.3)) o->receive_buffer_bytes = o->send_buffer_bytes = 0;  // tuned
+        }
+    }
+}
+
 net::tcp::connection_options draw_options(random_source& random) {
     net::tcp::connection_options options;
     options.no_delay = random.chance(0.5);
@@ -154,6 +186,7 @@ model_plan::model_plan(std::uint64_t from_seed) : seed{from_seed} {
         made.server_options = draw_options(random);
         connections.push_back(made);
     }
+    draw_path_mtu(random, *this);
 }
 
 namespace {
@@ -180,13 +213,15 @@ void print(std::ostream& out, const char* name, const side_plan& side,
         << endings[static_cast<std::size_t>(side.end)] << " " << as_milliseconds(side.rude_after)
         << " ms" << (side.waits_until_closed ? ", waits for closed" : "") << "; buffers "
         << options.send_buffer_bytes << "/" << options.receive_buffer_bytes << ", no_delay "
-        << options.no_delay << ", congestion " << static_cast<int>(options.congestion) << "\n";
+        << options.no_delay << ", congestion " << static_cast<int>(options.congestion)
+        << (options.keep_window_when_idle ? ", keeps its window\n" : "\n");
 }
 
 void print(std::ostream& out, const char* name, const host_settings& host) {
     out << name << ": MTU " << host.mtu << ", slots " << host.slots << ", offloads "
         << host.offloads << ", scaling " << host.tcp.window_scaling << ", timestamps "
-        << host.tcp.timestamps << ", SACK " << host.tcp.selective_acknowledgment << ", link "
+        << host.tcp.timestamps << ", MTU probing " << static_cast<int>(host.tcp.mtu_probing)
+        << ", SACK " << host.tcp.selective_acknowledgment << ", link "
         << static_cast<int>(host.link) << "\n";
 }
 
@@ -200,6 +235,10 @@ std::string model_plan::to_string() const {
     for (const outage_plan& each : outages) {
         out << "outage " << as_milliseconds(each.from.time_since_epoch()) << " to "
             << as_milliseconds(each.until.time_since_epoch()) << " ms\n";
+    }
+    for (const narrowing_plan& each : narrowings) {
+        out << "path MTU " << each.path_mtu << " after " << as_milliseconds(each.after) << " ms"
+            << (each.too_big == net::oversize::vanishes ? ", black hole\n" : "\n");
     }
     for (const box_plan& each : boxes) {
         constexpr const char* kinds[] = {"strip", "shift", "shift without SACK", "split", "bleach"};

@@ -22,6 +22,13 @@ struct outage_plan {
     instant until;
 };
 
+/// The path takes smaller packets from some time on, as when a route changes.
+struct narrowing_plan {
+    duration after = duration::zero();
+    std::uint32_t path_mtu = 0;
+    net::oversize too_big = net::oversize::vanishes;
+};
+
 struct box_plan {
     enum class kind : std::uint8_t { strip, shift, shift_without_sack, split, bleach };
     kind what = kind::strip;
@@ -66,6 +73,7 @@ struct model_plan {
     net::link_options down;
     std::vector<outage_plan> outages;
     std::vector<box_plan> boxes;
+    std::vector<narrowing_plan> narrowings;
     host_settings client;
     host_settings server;
     std::vector<connection_plan> connections;

@@ -272,9 +272,21 @@ task<> run_connection(model& in, connection_model& of) {
     if (another) in.complain(of, "server", "a connection that nobody opened");
 }
 
+task<> narrow(model& in, const narrowing_plan& to) {
+    (void)co_await sleep_for(to.after);
+    for (net::host* const each : {&in.on.client, &in.on.server}) {
+        net::memory_device& device = in.on.world.device_of(*each);
+        net::link_options link = device.link();
+        link.path_mtu = to.path_mtu;
+        link.too_big = to.too_big;
+        device.set_link(link);
+    }
+}
+
 task<result<void>> run_connections(model& in, std::vector<connection_model>& all) {
     std::vector<task<>> each;
     for (connection_model& one : all) each.push_back(run_connection(in, one));
+    for (const narrowing_plan& one : in.plan.narrowings) each.push_back(narrow(in, one));
     co_await when_all(std::move(each));
     co_return result<void>{};
 }

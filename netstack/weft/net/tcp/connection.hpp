@@ -494,6 +494,7 @@ private:
     bool sack_permitted_ : 1 = false;
     bool syn_was_lost_ : 1 = false;
     congestion_algorithm algorithm_ : 2;
+    bool keeps_window_ : 1;  ///< over silence
     bool progressed_ : 1 = false;
     bool doubtful_ : 1 = false;
     bool text_has_come_ : 1 = false;  ///< other than in a SYN for a listener

@@ -55,6 +55,7 @@ void connection::attach_transmission(instant now) {
     tx_ = &owner_.transmissions_.create();
     begin_path(now);
     tx_->congestion.begin(algorithm_, mss_, initial_window(), now);
+    tx_->congestion.keep_window_when_idle(keeps_window_);
     tx_->recovery.begin(snd_.una, sack_permitted_);
     tx_->short_end = snd_.una;
     if (rto_.has_sample()) tx_->recovery.on_rtt(rto_.smoothed(), now);
@@ -161,6 +162,7 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
     }
     if (is_idle && now - sent_at_ > rto_.timeout(settings())) {  // RFC 5681 §4.1
         tx_->congestion.on_idle(mss_, initial_window(), now, rto_.timeout(settings()));
+        tx_->pace.set_rate(tx_->congestion.pacing_rate());
     }
 
     const std::uint32_t room = congestion_room();

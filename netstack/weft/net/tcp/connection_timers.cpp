@@ -60,7 +60,8 @@ void connection::on_transmission_timer(instant now) {
 /// RFC 8985 §7.2: after new text and after an acknowledgment of some.
 void connection::restart_tail_probe(instant now) noexcept {
     if (tx_ == nullptr || !syn_acked_ || !settings().tail_loss_probes) return;
-    tx_->probe_at = tx_->recovery.probe_time(in_flight_, mss_, rto_.smoothed(), now);
+    tx_->probe_at =
+        tx_->recovery.probe_time(in_flight_, mss_, rto_.smoothed(), settings().min_tail_probe, now);
     if (snd_.wnd == 0) tx_->probe_at = never;  // that is the persist timer's
     if (tx_->probe_at != never) tx_->probe_at = std::min(tx_->probe_at, retransmit_at_);
     arm();

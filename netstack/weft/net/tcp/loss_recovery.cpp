@@ -277,12 +277,13 @@ std::uint32_t loss_recovery::limited_transmit(std::uint32_t mss) const noexcept 
 }
 
 instant loss_recovery::probe_time(const sent_ranges& ranges, std::uint32_t mss,
-                                  duration smoothed_rtt, instant now) const noexcept {
+                                  duration smoothed_rtt, duration least,
+                                  instant now) const noexcept {
     if (!has_sack_ || phase_ != recovery_phase::open || ranges.empty() ||
         ranges.sacked_bytes() != 0 || ranges.lost_bytes() != 0 || !probe_.may_send()) {
         return never;
     }
-    return now + tail_loss_probe::timeout(smoothed_rtt, ranges.total_bytes() <= mss);
+    return now + tail_loss_probe::timeout(smoothed_rtt, ranges.total_bytes() <= mss, least);
 }
 
 }  // namespace weft::net::tcp

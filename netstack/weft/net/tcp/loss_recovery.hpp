@@ -101,9 +101,11 @@ public:
     [[nodiscard]] bool may_rescue() const noexcept {
         return has_sack_ && phase_ == recovery_phase::recovery && !rescued_;
     }
-    /// When a tail loss probe is due after a send or an acknowledgment now; `never`: none.
+    /// When a tail loss probe is due after a send or an acknowledgment now, `least` from now on or
+    /// later; `never`: none.
     [[nodiscard]] instant probe_time(const sent_ranges& ranges, std::uint32_t mss,
-                                     duration smoothed_rtt, instant now) const noexcept;
+                                     duration smoothed_rtt, duration least,
+                                     instant now) const noexcept;
     [[nodiscard]] bool may_probe() const noexcept {
         return has_sack_ && phase_ == recovery_phase::open && probe_.may_send();
     }
@@ -135,7 +137,7 @@ private:
     f_rto f_rto_;
     recovery_phase phase_ = recovery_phase::open;
     std::uint32_t most_window_ = 0;  // for this acknowledgment; 0: no bound
-    std::uint8_t duplicates_ = 0;  // without SACK
+    std::uint8_t duplicates_ = 0;    // without SACK
     bool has_sack_ = false;
     bool by_duplicates_ = false;  // this recovery is NewReno's
     bool rescued_ = false;

@@ -67,6 +67,10 @@ struct connection_options {
     /// is not (SHLD-20).
     bool soft_errors = true;
     std::uint32_t receive_buffer_bytes = 0;
+    /// After silence the congestion window is what it was, and paced until it has proved itself
+    /// again (RFC 7661): for what sends now and then, much at a time. Off: it starts again from the
+    /// initial window (RFC 5681 §4.1). BBR paces always and keeps its own.
+    bool keep_window_when_idle = false;
     bool linger_abort = false;  ///< destroying the stream aborts instead of closing
     /// Of an active open: text may leave in the SYN, once the server has given us a cookie; until
     /// then one is asked for (RFC 7413). Only for programs whose first bytes do no harm when the
@@ -110,7 +114,11 @@ struct config {
     bool timestamps = true;                ///< RFC 7323 §3
     bool selective_acknowledgment = true;  ///< RFC 2018
     bool tail_loss_probes = true;          ///< RFC 8985 §7, where SACK is in use
-    ecn_mode ecn = ecn_mode::accept;       ///< RFC 3168
+    /// Deviates: RFC 8985 §7.2 has no least PTO. But two round trips of 30 µs are shorter than a
+    /// peer is off its processor or waits for an interrupt: probes of what is not lost. Linux: two
+    /// ticks.
+    duration min_tail_probe = std::chrono::milliseconds{2};
+    ecn_mode ecn = ecn_mode::accept;  ///< RFC 3168
     /// Nagle's rule (SHLD-7): a short segment waits for an earlier short one only (RFC 9293
     /// appendix A.3), instead of for all that is unacknowledged.
     bool short_waits_for_short = false;

@@ -17,10 +17,13 @@ public:
     /// Delayed acknowledgments are allowed for by this much when one segment is in flight.
     static constexpr duration max_ack_delay = std::chrono::milliseconds{200};
 
-    /// §7.2 TLP_calc_PTO, from now on; zero `smoothed_rtt`: no sample yet.
-    [[nodiscard]] static duration timeout(duration smoothed_rtt, bool is_one_segment) noexcept {
+    /// §7.2 TLP_calc_PTO, from now on; zero `smoothed_rtt`: no sample yet. `least`: for round trips
+    /// that are shorter than what a peer's scheduler or its interrupts may hold an answer back.
+    [[nodiscard]] static duration timeout(duration smoothed_rtt, bool is_one_segment,
+                                          duration least) noexcept {
         if (smoothed_rtt == duration::zero()) return std::chrono::seconds{1};
-        return 2 * smoothed_rtt + (is_one_segment ? max_ack_delay : duration::zero());
+        return std::max(2 * smoothed_rtt, least) +
+               (is_one_segment ? max_ack_delay : duration::zero());
     }
 
     void on_rtt() noexcept { sampled_ = true; }

@@ -6,6 +6,7 @@ namespace weft::net::tcp {
 
 void congestion_control::begin(congestion_algorithm algorithm, std::uint32_t mss,
                                std::uint32_t initial_window, instant now) noexcept {
+    initial_bytes_ = initial_window;
     window_ = {.bytes = initial_window, .threshold = congestion_window::unlimited, .mss = mss};
     switch (algorithm) {
         case congestion_algorithm::cubic:
@@ -65,6 +66,7 @@ void congestion_control::undo() noexcept {
 void congestion_control::on_idle(std::uint32_t mss, std::uint32_t initial_window, instant now,
                                  duration) noexcept {
     window_.mss = mss;
+    initial_bytes_ = initial_window;
     std::visit([&](auto& m) { m.on_idle(window_, initial_window, now); }, model_);
 }
 
@@ -73,6 +75,10 @@ void congestion_control::keep_window_when_idle(bool keeps) noexcept {
 }
 
 void congestion_control::on_mss(std::uint32_t mss) noexcept {
+    if (mss < window_.mss && window_.bytes == initial_bytes_) {
+        const std::uint64_t scaled = std::uint64_t{initial_bytes_} * mss / window_.mss;
+        window_.bytes = initial_bytes_ = static_cast<std::uint32_t>(scaled);
+    }
     window_.mss = mss;
     window_.bytes = std::max(window_.bytes, mss);
 }

@@ -58,7 +58,8 @@ public:
     void set_window(std::uint32_t bytes) noexcept {
         window_.bytes = std::min(bytes, congestion_window::max_bytes);
     }
-    /// The path MTU changed: the window stays, but holds at least a segment.
+    /// The path MTU changed: the window stays, in bytes, but holds at least a segment; as long as
+    /// it is the initial one it is as many of the smaller segments instead (RFC 5681 §3.1).
     void on_mss(std::uint32_t mss) noexcept;
 
     /// For statistics and tests; nothing when another algorithm was chosen.
@@ -69,6 +70,7 @@ public:
 
 private:
     congestion_window window_;
+    std::uint32_t initial_bytes_ = 0;
     std::variant<loss_based, bbr> model_{loss_based{reno{}, 0}};
 };
 
