@@ -74,6 +74,22 @@ TEST_CASE(
     CHECK(again[0].text.size() == 960);
 }
 
+TEST_CASE("a black hole is found where an octet that probed a window leads the segment into it") {
+    scripted_peer peer = in_state(state::established);
+    peer.writes(stream_text(1460));
+    peer.sends(ack(5001, peer.sees_last().end()).with_window(0));
+    peer.writes(stream_text(5000));
+    CHECK(peer.waits_for_segment().text.size() == 1);  // probes the window
+    peer.sends(ack(5001, 2461).with_window(0));
+    peer.sends(ack(5001, 2461).with_window(60'000));
+    for (int sent = 0; sent < 20 && peer.connection->mss() == 1460; ++sent) {
+        (void)peer.waits_for_segment();  // none of them arrives
+        (void)peer.sees_all();
+    }
+    CHECK(peer.counters.tcp_path_mtu_black_holes == 1);
+    CHECK(peer.connection->mss() < 1460);
+}
+
 TEST_CASE("a router's word counts only where it can be true (RFC 5927 section 7)") {
     scripted_peer peer = in_state(state::established);
     peer.writes(stream_text(1460));

@@ -31,7 +31,7 @@ constexpr struct {
                   {algorithm::new_reno, "new_reno", 0.8},
                   {algorithm::bbr, "bbr", 0.3}};
 
-std::vector<std::uint64_t> share(algorithm which, std::uint32_t flows) {
+std::vector<std::uint64_t> share(algorithm which, std::uint32_t flows, duration warm_up = 3s) {
     bulk_settings settings;
     settings.up = {.delay = round_trip / 2,
                    .bits_per_second = rate,
@@ -42,7 +42,7 @@ std::vector<std::uint64_t> share(algorithm which, std::uint32_t flows) {
     settings.options.receive_buffer_bytes = 1U << 20;
     settings.flows = flows;
     settings.starts_within = 1s;
-    settings.warm_up = 3s;
+    settings.warm_up = warm_up;
     settings.measured = measured;
     return run_bulk(settings);
 }
@@ -76,6 +76,12 @@ TEST_CASE("1 to 32 flows over one bottleneck share it evenly and fill it") {
         }
     }
     check_golden("tests/sim/golden/fairness.txt", table);
+}
+
+TEST_CASE("eight flows of BBR have found an even share after three probes for the round trip") {
+    // Until all of them let the queue drain at once, each takes the others' queue for the path:
+    // what came first keeps more. Measured: 0.57 from 3 to 11 s, 0.95 to 33 s, 0.99 to 63 s.
+    CHECK(jain_index(share(algorithm::bbr, 8, 33s)) > 0.95);
 }
 
 TEST_CASE("Jain's index is 1 for equal shares and 1/n for one that has all") {

@@ -154,7 +154,7 @@ void connection::on_path_timeout(instant now) noexcept {
         ++owner_.counters_.tcp_mtu_probes_lost;
         path.on_probe_inconclusive(5 * mtu_probe_pause(), now);  // RFC 4821 §7.6.3
     }
-    const std::uint32_t text = std::min<std::uint32_t>(in_flight_.front().size(), mss_);
+    const std::uint32_t text = in_flight_.front_segment_bytes(mss_);
     const auto effect = path.on_timeout(text + header_bytes(), settings(), now);
     if (effect == path_mtu::timeout_effect::none) return;
     ++owner_.counters_.tcp_path_mtu_reduced;

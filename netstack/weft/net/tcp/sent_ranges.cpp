@@ -63,6 +63,20 @@ std::optional<sent_range> sent_ranges::first_lost(std::uint32_t max_bytes) {
     return std::nullopt;
 }
 
+std::uint32_t sent_ranges::front_segment_bytes(std::uint32_t max_bytes) const noexcept {
+    const sent_range& first = front();
+    sequence_number end = first.end;
+    // New segments of one instant were segments of their own.
+    for (std::uint32_t i = 1;
+         i < ranges_.size() && end - first.begin < max_bytes &&
+         first.is(sent_range::retransmitted) && ranges_[i].is(sent_range::retransmitted) &&
+         ranges_[i].sent_at == first.sent_at;
+         ++i) {
+        end = ranges_[i].end;
+    }
+    return std::min(end - first.begin, max_bytes);
+}
+
 std::optional<sent_range> sent_ranges::last_outstanding(std::uint32_t max_bytes) const {
     std::uint32_t i = ranges_.size();
     while (i > 0 && !ranges_[i - 1].is_outstanding()) --i;

@@ -118,6 +118,9 @@ public:
 
     /// The first range to send again, cut to `max_bytes`; nothing when none is lost.
     std::optional<sent_range> first_lost(std::uint32_t max_bytes);
+    /// Bytes that the segment at the front had when it last left, `max_bytes` at most: what is sent
+    /// again takes its neighbours along. Precondition: there is one.
+    [[nodiscard]] std::uint32_t front_segment_bytes(std::uint32_t max_bytes) const noexcept;
     /// The last `max_bytes` that are outstanding and lie together; nothing when none is.
     std::optional<sent_range> last_outstanding(std::uint32_t max_bytes) const;
     /// That range has been sent again.
