@@ -25,6 +25,7 @@ struct sender {
     instant now{};
     std::uint32_t una = 0;
     std::uint32_t nxt = 0;
+    duration least = {};  // of the path's round trips; zero: the sample's own
 
     explicit sender(congestion_algorithm a = congestion_algorithm::new_reno,
                     std::uint32_t window = 10 * mss) {
@@ -44,7 +45,8 @@ struct sender {
         e.in_flight = nxt - una;
         e.was_window_limited = limited;
         e.is_recovering = recovering;
-        e.rtt = e.smoothed_rtt = e.min_rtt = rtt;
+        e.rtt = e.smoothed_rtt = rtt;
+        e.min_rtt = least == duration{} ? rtt : least;
         e.una = sequence_number{una};
         e.nxt = sequence_number{nxt};
         c.on_ack(e);
@@ -165,10 +167,41 @@ TEST_CASE("congestion halves, by a mark as by a loss (RFC 3168 section 6.1.2); C
     }
 }
 
+TEST_CASE("a gap holds the window, but where segments are known to overtake each other it grows") {
+    for (const bool seen : {false, true}) {
+        CAPTURE(seen);
+        sender s{congestion_algorithm::new_reno, 20 * mss};
+        s.send(20 * mss);
+        ack_event e;
+        e.mss = mss;
+        e.delivered = 2 * mss;  // selectively
+        e.prior_in_flight = 20 * mss;
+        e.in_flight = 18 * mss;
+        e.was_window_limited = true;
+        e.rtt = e.smoothed_rtt = e.min_rtt = 100ms;
+        e.nxt = sequence_number{s.nxt};
+        e.reordering_seen = seen;
+        s.c.on_ack(e);
+        CHECK(s.c.window() == (seen ? 22 : 20) * mss);
+    }
+}
+
 TEST_CASE("CUBIC halves what slow start has doubled, and takes 0.7 of it in HyStart++'s slow one") {
     sender s{congestion_algorithm::cubic, 20 * mss};
+    s.least = 100ms;
+    s.send(20 * mss);
+    s.ack(2 * mss, 150ms, true, false, 0, 150ms);
+    CHECK(s.c.window() == 22 * mss);
     s.c.on_congestion(congestion_cause::loss, 20 * mss, mss, s.now);
-    CHECK(s.c.threshold() == 10 * mss);
+    CHECK(s.c.threshold() == 11 * mss);
+
+    // Round trips as short as ever: it was no queue that lost the segment.
+    sender lucky{congestion_algorithm::cubic, 20 * mss};
+    lucky.least = 100ms;
+    lucky.send(20 * mss);
+    lucky.ack(10 * mss, 100ms, true, false, 0, 101ms);
+    lucky.c.on_congestion(congestion_cause::loss, 20 * mss, mss, lucky.now);
+    CHECK(lucky.c.threshold() == lucky.c.window() / 10 * 7);
 
     // Three rounds into conservative slow start: the window grew by a quarter in the last one.
     sender slow{congestion_algorithm::cubic, 20 * mss};

@@ -241,7 +241,7 @@ TEST_CASE("a spurious reduction gives back window, threshold, W_max, K and the t
     CHECK(c.window() == window);
     CHECK(c.threshold() == threshold);
     CHECK(c.as_loss_based()->as_cubic()->w_max() == 100 * mss);
-    CHECK(c.as_loss_based()->as_cubic()->k() == 5000ms);  // from 50 segments to 100
+    CHECK(c.as_loss_based()->as_cubic()->k() == 4217ms);  // from 70 segments to 100
     std::swap(c, undisturbed);
     const instant at = now;
     for (int i = 0; i < 20; ++i) ack(c.window());

@@ -165,6 +165,7 @@ void connection::recover_and_grow(loss_recovery::acknowledgment& a, const segmen
         e.in_flight = in_flight_.pipe();
         e.prior_in_flight = prior_in_flight;
         e.was_window_limited = window_limited_;
+        e.reordering_seen = recovery.rack().reordering_seen();
         e.is_recovering = was_recovering || recovery.phase() != recovery_phase::open;
         e.rtt = rtt;
         e.smoothed_rtt = rto_.smoothed();

@@ -23,6 +23,7 @@ struct ack_event {
     std::uint32_t in_flight = 0;        ///< bytes believed to be in the network, after this
     std::uint32_t prior_in_flight = 0;  ///< and before
     bool was_window_limited = false;    ///< the window is what held the sender back
+    bool reordering_seen = false;       ///< this path overtakes: a gap is no sign of a loss
     bool is_recovering = false;         ///< fast recovery, a reduction for ECN, or after a timeout
     duration rtt = {};                  ///< newest sample of this acknowledgment; zero: none
     duration smoothed_rtt = {};

@@ -14,8 +14,7 @@ hystart::phase hystart::on_ack(const ack_event& ack) noexcept {
     }
     if (samples_ >= samples_needed) {
         if (phase_ == phase::standard && last_round_ != infinite) {
-            const duration threshold =
-                std::clamp(last_round_ / min_rtt_divisor, min_rtt_threshold, max_rtt_threshold);
+            const duration threshold = tolerated_rise(last_round_);
             if (current_round_ >= last_round_ + threshold) {
                 baseline_ = current_round_;
                 rounds_ = 0;

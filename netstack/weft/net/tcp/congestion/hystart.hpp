@@ -9,6 +9,8 @@
 
 #include <weft/net/tcp/congestion/ack_event.hpp>
 
+#include <algorithm>
+
 namespace weft::net::tcp {
 
 class hystart {
@@ -23,6 +25,10 @@ public:
     static constexpr std::uint32_t growth_divisor = 4;
     static constexpr std::uint8_t conservative_rounds = 5;
 
+    /// By how much a round trip may grow before it tells of a queue.
+    [[nodiscard]] static constexpr duration tolerated_rise(duration from) noexcept {
+        return std::clamp<duration>(from / min_rtt_divisor, min_rtt_threshold, max_rtt_threshold);
+    }
     /// The window may have doubled in the last round trip, the one that a loss of now is from.
     [[nodiscard]] bool may_have_doubled() const noexcept {
         return phase_ == phase::standard || (phase_ == phase::conservative && rounds_ < 2);

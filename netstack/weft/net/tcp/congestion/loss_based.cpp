@@ -20,6 +20,7 @@ void loss_based::on_ack(congestion_window& w, const ack_event& ack) noexcept {
         const auto us = std::chrono::duration_cast<std::chrono::microseconds>(ack.smoothed_rtt);
         smoothed_us_ =
             static_cast<std::uint32_t>(std::clamp<std::int64_t>(us.count(), 1, 60'000'000));
+        queue_is_filling_ = ack.smoothed_rtt > ack.min_rtt + hystart::tolerated_rise(ack.min_rtt);
     }
     was_limited_ = ack.was_window_limited;
     if (ack.is_recovering) {
@@ -27,7 +28,9 @@ void loss_based::on_ack(congestion_window& w, const ack_event& ack) noexcept {
         if (after_timeout_ && w.is_slow_start()) grow_in_slow_start(w, ack);
         return;
     }
-    if (ack.cumulative == 0) return;  // news of a gap is no reason to grow (RFC 5681 §3.1)
+    // News of a gap is no reason to grow (RFC 5681 §3.1), but where segments overtake each other
+    // most of what is delivered is delivered behind one.
+    if (ack.cumulative == 0 && !ack.reordering_seen) return;
     after_timeout_ = false;
     validation_.on_ack(w, ack);
     if (validation_.is_validated(w)) is_paced_ = false;
@@ -93,7 +96,10 @@ void loss_based::on_congestion(congestion_window& w, std::uint32_t flight) noexc
     w.threshold = std::visit([&](auto& g) { return g.on_congestion(w, bytes); }, growth_);
     // Deviates: RFC 9438 §4.6 has one beta for all. But slow start doubles the window in the round
     // trip before the loss is heard of: 0.7 of it would overflow the queue again, in recovery.
-    if (may_be_twice_too_much) w.threshold = std::max(reno::share_of(bytes), 2 * w.mss);
+    // While round trips are as short as ever no queue was full, and the segment was lost to
+    // something else.
+    if (may_be_twice_too_much && queue_is_filling_)
+        w.threshold = std::max(reno::share_of(bytes), 2 * w.mss);
 }
 
 void loss_based::on_recovered(congestion_window& w, std::uint32_t in_flight) noexcept {

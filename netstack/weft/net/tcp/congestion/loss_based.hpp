@@ -63,6 +63,7 @@ private:
     bool was_not_validated_ = false;  // when this recovery began
     bool keeps_window_ = false;
     bool is_paced_ = false;  // after silence
+    bool queue_is_filling_ = false;
 };
 
 }  // namespace weft::net::tcp
