@@ -73,10 +73,10 @@ TEST_CASE("a user chooses the congestion control of a connection (MAY-18)") {
         CHECK(peer.sees_all().size() == 10);
         CHECK(peer.connection->info(peer.now).congestion == algorithm);
         for (int i = 0; i < 3; ++i) peer.sends(ack(5001, 1001));
-        // RFC 5681 §3.1: half of what was in flight; so does our CUBIC when slow start overshoots.
-        // What follows is each algorithm's own: tcp_cubic_test.cpp, tcp_bbr_test.cpp.
+        // Half of what was in flight (RFC 5681 §3.1), or 0.7 (RFC 9438 §4.6). What follows is each
+        // algorithm's own: tcp_cubic_test.cpp, tcp_bbr_test.cpp.
         const std::uint32_t threshold = peer.connection->slow_start_threshold();
-        if (algorithm == congestion_algorithm::cubic) CHECK(threshold == 5 * mss);
+        if (algorithm == congestion_algorithm::cubic) CHECK(threshold == 7 * mss);
         if (algorithm == congestion_algorithm::new_reno) CHECK(threshold == 5 * mss);
         CHECK((peer.connection->info(peer.now).pacing_rate != 0) ==
               (algorithm == congestion_algorithm::bbr));
