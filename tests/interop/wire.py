@@ -183,7 +183,8 @@ CALLS = {
     "accept": call_type(INT, INT, POINTER, POINTER), "connect": call_type(INT, INT, BYTES, INT),
     "read": None, "readv": None, "recv": call_type(ctypes.c_ssize_t, INT, POINTER, SIZE, INT),
     "recvfrom": None, "recvmsg": None, "write": None, "writev": None,
-    "send": call_type(ctypes.c_ssize_t, INT, BYTES, SIZE, INT), "sendto": None, "sendmsg": None,
+    "send": call_type(ctypes.c_ssize_t, INT, BYTES, SIZE, INT),
+    "sendto": call_type(ctypes.c_ssize_t, INT, BYTES, SIZE, INT, BYTES, INT), "sendmsg": None,
     "fcntl": None, "ioctl": call_type(INT, INT, ctypes.c_ulong, POINTER), "close": call_type(INT, INT),
     "shutdown": call_type(INT, INT, INT),
     "getsockopt": None, "setsockopt": call_type(INT, INT, INT, INT, BYTES, INT),
@@ -264,6 +265,9 @@ class WeftSocket:
 
     def send(self, data, flags=0):
         return self.call("send", bytes(data), len(data), flags)
+
+    def sendto(self, data, flags, address):
+        return self.call("sendto", bytes(data), len(data), flags, self.packed(address), 16)
 
     def sendall(self, data):
         while data:
