@@ -445,4 +445,23 @@ TEST_CASE("a listener that needs no cookie takes every SYN with text (RFC 7413 Â
     peer.accepts();
     CHECK(peer.reads() == "text");
 }
+
+TEST_CASE("beside TIME-WAIT the handshake is as ever: the SYN with text may be an old one") {
+    for (const bool is_record : {false, true}) {
+        CAPTURE(is_record);
+        scripted_peer peer = in_state(state::time_wait, {.passive = true});
+        if (is_record) peer.releases();
+        peer.demux.close(*std::exchange(peer.listener, nullptr), peer.now);
+        listens(peer, {.fast_open_queue = 8, .fast_open_cookieless = true});
+        peer.sends(with_text(syn(9000), "again?"));
+        const script_segment answer = peer.sees();
+        CHECK(answer == syn_ack(answer.seq, 9001));
+        CHECK_FALSE(peer.listener->can_accept());
+        CHECK(peer.demux.time_wait_count() == (is_record ? 1 : 0));
+        CHECK(peer.demux.half_open_count() == 1);
+        peer.sends(rst(9001));  // it was
+        CHECK(peer.demux.connection_count() == 1);
+        CHECK(peer.demux.half_open_count() == 0);
+    }
+}
 }

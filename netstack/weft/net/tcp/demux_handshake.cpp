@@ -48,7 +48,9 @@ void demux::answer_listen(listener& l, const four_tuple& tuple, segment& seg,
     h.iss = initial_sequence(tuple, now);
     if (above) h.iss = later_of(h.iss, *above + 65536);  // MAY-2 (1)
     h.id = next_id_++;
-    if (take_fast_open(h, seg, now)) return;
+    // In TIME-WAIT there is no connection before the third step: the SYN may be an old one, sent
+    // again.
+    if (!above && take_fast_open(h, seg, now)) return;
     syn_cache_.add(h, now);
 }
 
