@@ -62,9 +62,20 @@ tcp::connection_options read_connection(input& in) {
     o.no_delay = (bits & 16) != 0;
     o.linger_abort = (bits & 32) != 0;
     o.congestion = static_cast<tcp::congestion_algorithm>((bits >> 6) % 3);
-    o.keepalive.enabled = in.byte() % 8 == 7;
+    const std::uint8_t more = in.byte();
+    o.keepalive.enabled = more % 8 == 7;
     o.keepalive.idle = 1s;
+    o.fast_open = (more & 16) != 0;
+    o.fast_open_cookieless = (more & 32) != 0;
     return o;
+}
+
+/// Fast Open at the server goes with the client's.
+tcp::listen_options listen_options_of(const tcp::connection_options& o) {
+    return {.backlog = 4,
+            .fast_open_queue = o.fast_open ? 2U : 0U,
+            .fast_open_cookieless = o.fast_open_cookieless,
+            .connection = o};
 }
 
 class run {
@@ -72,7 +83,7 @@ public:
     explicit run(input& in) : run{make_up{in}, in} {}
     run(const make_up& from, input& in)
         : ours_{from.options, from.pool_bytes}, options_{read_connection(in)} {
-        ours_.listen({our_ip, our_port}, {.backlog = 4, .connection = options_});
+        ours_.listen({our_ip, our_port}, listen_options_of(options_));
         peer_.introduce();
         peer_.drain();
     }
@@ -134,7 +145,7 @@ private:
             if (what >= 128) {
                 ours_.close_listener();
             } else {
-                ours_.listen({our_ip, our_port}, {.backlog = 4, .connection = options_});
+                ours_.listen({our_ip, our_port}, listen_options_of(options_));
             }
             return;
         }

@@ -54,7 +54,9 @@ tcp::connection_options read_connection(input& in) {
     o.receive_buffer_bytes = buffers[in.below(std::size(buffers))];
     const std::uint8_t bits = in.byte();
     o.no_delay = (bits & 1) != 0;
-    o.congestion = static_cast<tcp::congestion_algorithm>((bits >> 1) % 3);
+    o.congestion = static_cast<tcp::congestion_algorithm>((bits >> 1 & 3) % 3);
+    o.fast_open = (bits & 8) != 0;
+    o.fast_open_cookieless = (bits & 16) != 0;
     return o;
 }
 
@@ -69,9 +71,13 @@ public:
         if (is_simultaneous) {
             (void)sides_[1].connect(at(0), second, at(1));
         } else {
-            sides_[1].listen(at(1), {.backlog = 4, .connection = second});
+            sides_[1].listen(at(1), {.backlog = 4,
+                                     .fast_open_queue = second.fast_open ? 2U : 0U,
+                                     .fast_open_cookieless = second.fast_open_cookieless,
+                                     .connection = second});
         }
         (void)sides_[0].connect(at(1), first, at(0));
+        if (first.fast_open) write(0, in.word());  // before the SYN leaves
         collect();
     }
 
