@@ -16,8 +16,8 @@ constexpr receive_tuning::bounds limits{.initial = 64U << 10, .most = 32U << 20}
 
 /// A reader, and a sender who fills whatever window there is, up to the path's rate.
 struct transfer {
-    explicit transfer(duration rtt, std::uint64_t path_bytes_per_second)
-        : rtt{rtt}, rate{path_bytes_per_second} {}
+    explicit transfer(duration round_trip, std::uint64_t path_bytes_per_second)
+        : rtt{round_trip}, rate{path_bytes_per_second} {}
 
     /// One round trip: the reader takes all that came, in 20 pieces.
     void goes_round(memory_use memory = memory_use::plenty) {
