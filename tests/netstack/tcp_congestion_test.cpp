@@ -1,7 +1,5 @@
+#include "congestion_sender.hpp"
 #include "tcp_path_model.hpp"
-
-#include <weft/net/tcp/congestion/congestion_control.hpp>
-#include <weft/net/tcp/congestion/windowed_max.hpp>
 
 #include <doctest/doctest.h>
 
@@ -11,65 +9,15 @@
 using namespace weft;
 using namespace weft::net::tcp;
 using namespace std::chrono_literals;
+using weft::test::after_slow_start;
 using weft::test::path_model;
+using sender = weft::test::congestion_sender;
 
 namespace {
 
-constexpr std::uint32_t mss = 1000;
+constexpr std::uint32_t mss = sender::mss;
 constexpr auto everyone = {congestion_algorithm::cubic, congestion_algorithm::new_reno,
                            congestion_algorithm::bbr};
-
-/// A connection's worth of acknowledgments, given by hand.
-struct sender {
-    congestion_control c;
-    instant now{};
-    std::uint32_t una = 0;
-    std::uint32_t nxt = 0;
-    duration least = {};  // of the path's round trips; zero: the sample's own
-
-    explicit sender(congestion_algorithm a = congestion_algorithm::new_reno,
-                    std::uint32_t window = 10 * mss) {
-        c.begin(a, mss, window, now);
-    }
-    void send(std::uint32_t bytes) { nxt += bytes; }
-    void ack(std::uint32_t bytes, duration after = {}, bool limited = true, bool recovering = false,
-             std::uint32_t lost = 0, duration rtt = 100ms) {
-        now += after;
-        una += bytes;
-        ack_event e;
-        e.now = now;
-        e.mss = mss;
-        e.delivered = e.cumulative = bytes;
-        e.lost = lost;
-        e.prior_in_flight = std::max(bytes, nxt - una + bytes);
-        e.in_flight = nxt - una;
-        e.was_window_limited = limited;
-        e.is_recovering = recovering;
-        e.rtt = e.smoothed_rtt = rtt;
-        e.min_rtt = least == duration{} ? rtt : least;
-        e.una = sequence_number{una};
-        e.nxt = sequence_number{nxt};
-        c.on_ack(e);
-    }
-    /// A flight of `bytes`, acknowledged a round trip later.
-    void round(std::uint32_t bytes, bool limited) {
-        send(bytes);
-        ack(bytes, 100ms, limited);
-    }
-    void congestion(std::uint32_t flight) {
-        c.on_congestion(congestion_cause::loss, flight, mss, now);
-        c.set_window(c.threshold());
-    }
-};
-
-/// Whose first slow start is long over.
-sender after_slow_start(congestion_algorithm a, std::uint32_t window) {
-    sender s{a, window};
-    s.congestion(window);
-    s.c.on_recovered(window, mss, s.now);
-    s.c.set_window(window);
-    return s;
-}
 
 }  // namespace
 
@@ -385,139 +333,6 @@ TEST_CASE("an application that sends less than the path carries does not make th
         m.run(60s);
         CHECK(m.delivered() >= 60 * 190'000);
         CHECK(m.control().window() <= 30 * mss);
-    }
-}
-}
-
-TEST_SUITE("netstack.tcp.window_validation") {
-TEST_CASE("pipeACK is what was acknowledged in a round trip, the most of the last second") {
-    sender s{congestion_algorithm::new_reno, 20 * mss};
-    const window_validation& v = s.c.as_loss_based()->validation();
-    CHECK_FALSE(v.is_defined());
-    s.round(5 * mss, false);
-    CHECK(v.is_defined());
-    CHECK(v.pipe_ack() == 5 * mss);
-    s.round(3 * mss, false);
-    CHECK(v.pipe_ack() == 5 * mss);  // figure 1 of RFC 7661: the maximum of all samples
-    for (int i = 0; i < 10; ++i) s.round(2 * mss, false);
-    CHECK(v.pipe_ack() == 3 * mss);  // and 5 is forgotten after the sampling period
-    s.now += 5s;
-    s.round(4 * mss, false);
-    CHECK(v.pipe_ack() == 4 * mss);
-}
-
-TEST_CASE("below half of the window it is not validated; a round trip at half validates it") {
-    sender s{congestion_algorithm::new_reno, 20 * mss};
-    const window_validation& v = s.c.as_loss_based()->validation();
-    const congestion_window w{.bytes = 20 * mss, .threshold = 0, .mss = mss};
-    CHECK(v.is_validated(w));  // undefined
-    s.round(9 * mss, false);
-    CHECK_FALSE(v.is_validated(w));
-    s.round(10 * mss, false);
-    CHECK(v.is_validated(w));
-    CHECK(s.c.window() == 20 * mss);
-}
-
-TEST_CASE(
-    "congestion in the non-validated phase takes what was used, less what was lost, by half") {
-    // A window of 100 segments, of which 40 are used a round trip; 20 in flight when one is lost.
-    sender s{congestion_algorithm::new_reno, 100 * mss};
-    for (int i = 0; i < 3; ++i) s.round(40 * mss, false);
-    s.send(20 * mss);
-    s.congestion(20 * mss);
-    CHECK(s.c.window() == 20 * mss);  // max(pipeACK, LossFlightSize) / 2
-    s.ack(10 * mss, 50ms, true, true, 6 * mss);
-    s.c.on_recovered(15 * mss, mss, s.now);
-    CHECK(s.c.threshold() == 17 * mss);  // (40 - R) / 2, R = 6
-    CHECK(s.c.window() == 17 * mss);
-    CHECK_FALSE(s.c.as_loss_based()->validation().is_defined());
-}
-
-TEST_CASE("a loss at the tail of a burst: NewReno takes FlightSize, CUBIC what the path carried") {
-    const auto after = [](congestion_algorithm a) {
-        sender s = after_slow_start(a, 40 * mss);
-        for (int i = 0; i < 3; ++i) s.round(40 * mss, false);
-        s.congestion(3 * mss);
-        return s.c.threshold();
-    };
-    CHECK(after(congestion_algorithm::new_reno) == 2 * mss);
-    CHECK(after(congestion_algorithm::cubic) == 28 * mss);
-}
-
-TEST_CASE("after five minutes without validation the window is halved, for each such period once") {
-    sender s{congestion_algorithm::new_reno, 10 * mss};
-    s.c.set_window(80 * mss);
-    s.round(2 * mss, false);
-    for (int i = 0; i < 299; ++i) {
-        s.now += 900ms;
-        s.round(2 * mss, false);
-    }
-    CHECK(s.c.window() == 80 * mss);
-    for (int i = 0; i < 3; ++i) {
-        s.now += 900ms;
-        s.round(2 * mss, false);
-    }
-    CHECK(s.c.window() == 40 * mss);
-    s.now += std::chrono::minutes{10};
-    s.round(2 * mss, false);
-    CHECK(s.c.window() == 10 * mss);  // twice more; never below the initial window
-    s.now += std::chrono::hours{10};
-    s.round(2 * mss, false);
-    CHECK(s.c.window() == 10 * mss);
-}
-
-TEST_CASE("kept over silence, the window is paced over a round trip until it is validated") {
-    sender s{congestion_algorithm::cubic, 80 * mss};
-    s.c.keep_window_when_idle(true);
-    s.round(60 * mss, true);
-    const std::uint32_t window = s.c.window();
-    s.now += 30s;
-    s.c.on_idle(mss, 10 * mss, s.now, 1s);
-    CHECK(s.c.window() == window);
-    CHECK(s.c.pacing_rate() == std::uint64_t{window} * 10);  // over 100 ms
-    s.round(10 * mss, false);
-    CHECK(s.c.pacing_rate() == std::uint64_t{window} * 10);
-    s.round(window, false);
-    CHECK(s.c.pacing_rate() == 0);
-}
-}
-
-TEST_SUITE("netstack.tcp.windowed_max") {
-TEST_CASE("the best of the window, forgotten when it has passed") {
-    windowed_max<std::uint32_t> m;
-    CHECK(m.empty());
-    CHECK(m.best() == 0);
-    m.update(5, 100, 10);
-    m.update(3, 101, 10);
-    CHECK(m.best() == 5);
-    m.update(4, 105, 10);
-    CHECK(m.best() == 5);
-    m.update(1, 110, 10);
-    CHECK(m.best() == 5);
-    m.update(1, 111, 10);
-    CHECK(m.best() == 4);
-    m.update(9, 112, 10);
-    CHECK(m.best() == 9);
-    m.expire(123, 10);
-    CHECK(m.empty());
-}
-
-TEST_CASE("never above the true maximum, at most a third of the window older than the true one") {
-    std::mt19937 random{7};
-    for (int run = 0; run < 200; ++run) {
-        windowed_max<std::uint32_t> m;
-        std::vector<std::uint32_t> all;
-        const std::uint32_t start = static_cast<std::uint32_t>(random());  // time may wrap
-        for (std::uint32_t i = 0; i < 200; ++i) {
-            all.push_back(static_cast<std::uint32_t>(random() % 1000));
-            m.update(all.back(), start + i, 30);
-            const auto best_since = [&](std::uint32_t back) {
-                const auto from = all.end() - std::min<std::ptrdiff_t>(back + 1, std::ssize(all));
-                return *std::max_element(from, all.end());
-            };
-            CHECK(m.best() <= best_since(30));
-            CHECK(m.best() >= best_since(9));
-        }
     }
 }
 }
