@@ -90,7 +90,7 @@ struct script_options {
     std::uint16_t peer_window = 65535;
     std::optional<std::uint8_t> peer_scale = {};
     bool peer_timestamps = false;
-    bool peer_sack = false;  ///< the peer permits selective acknowledgment
+    bool peer_sack = false;    ///< the peer permits selective acknowledgment
     duration handshake_rtt{};  ///< how long our SYN's answer takes
     bool passive = false;
     std::uint32_t max_segment_bytes = 1480;  ///< of the network below us: MTU 1500
@@ -109,6 +109,9 @@ public:
 
     // the peer
     void sends(const script_segment& s);
+    /// A stranger's, from the peer's host or another; nothing is added to what he says.
+    void sends_from(std::uint16_t port, const script_segment& s);
+    void sends_from(const net::endpoint& stranger, const script_segment& s);
     /// The next segment that has left; `nothing` when there is none.
     script_segment sees();
     std::vector<script_segment> sees_all();
@@ -158,6 +161,7 @@ private:
     void leaves_established(net::tcp::state target);
     void flush();
     void note_timestamp();
+    net::tcp::segment segment_of(const script_segment& s);
     script_segment take(const net::tcp::outgoing& out, const net::tx_slot& slot) const;
 
     // network_layer

@@ -35,6 +35,19 @@ byte_string unreachable(unsigned code, const sent_frame& about, unsigned mtu = 0
     return m;
 }
 
+struct accepted_connection {
+    tcp::connection* connection;
+    std::uint32_t iss;  ///< ours
+};
+
+/// A handshake in three steps, from that port of the peer's.
+accepted_connection opened_by_peer(stack_link& link, tcp::listener& l, std::uint16_t port = 4000) {
+    link.receive_segment({tcp_header_of(port, 80, 5000, 0, S)});
+    const std::uint32_t iss = link.segment().segment->header.sequence;
+    link.receive_segment({tcp_header_of(port, 80, 5001, iss + 1, A)});
+    return {&l.accept(), iss};
+}
+
 }  // namespace
 
 TEST_SUITE("netstack.stack.tcp.next_hop") {
@@ -109,10 +122,8 @@ TEST_CASE(
     stack_link link;
     link.introduce_peer();
     tcp::listener* l = link.ours.listen({stack_link::our_ip, 80}, {}, link.now).value();
-    link.receive_segment({tcp_header_of(4000, 80, 5000, 0, S)});
-    const auto iss = link.segment().segment->header.sequence;
-    link.receive_segment({tcp_header_of(4000, 80, 5001, iss + 1, A)});
-    tcp::connection& c = l->accept();
+    const auto [connection, iss] = opened_by_peer(link, *l);
+    tcp::connection& c = *connection;
     const auto asked = link.ours.counters().arp_requests_sent;
     // Towards us first, then from us: text that is new shows it as well as an acknowledgment.
     for (std::uint32_t i = 0; i < 60; ++i) {
@@ -143,10 +154,8 @@ TEST_CASE("acknowledgments that find no next hop are lost; they do not stay due 
     stack_link link{{}, plain};
     link.introduce_peer();
     tcp::listener* l = link.ours.listen({stack_link::our_ip, 80}, {}, link.now).value();
-    link.receive_segment({tcp_header_of(4000, 80, 5000, 0, S)});
-    const auto iss = link.segment().segment->header.sequence;
-    link.receive_segment({tcp_header_of(4000, 80, 5001, iss + 1, A)});
-    tcp::connection& c = l->accept();
+    const auto [connection, iss] = opened_by_peer(link, *l);
+    tcp::connection& c = *connection;
     // Text behind a gap is no progress: the next hop, old by now, is asked, does not answer, and is
     // forgotten. Later there is a duplicate ACK due for each segment, and nowhere to send them.
     const auto arrives = [&link, iss](std::uint32_t seq) {
@@ -182,10 +191,7 @@ TEST_CASE("connections with much to say take turns") {
     tcp::listener* l = link.ours.listen({stack_link::our_ip, 80}, {}, link.now).value();
     std::vector<tcp::connection*> both;
     for (const std::uint16_t port : {std::uint16_t{4000}, std::uint16_t{4001}}) {
-        link.receive_segment({tcp_header_of(port, 80, 5000, 0, S)});
-        const auto seq = link.segment().segment->header.sequence;
-        link.receive_segment({tcp_header_of(port, 80, 5001, seq + 1, A)});
-        both.push_back(&l->accept());
+        both.push_back(opened_by_peer(link, *l, port).connection);
     }
     for (auto* c : both) REQUIRE(c->write(pattern(8000), link.now).has_value());
     const auto seen = link.frames();

@@ -14,19 +14,6 @@ namespace {
 
 constexpr std::uint32_t x = 5000;  // the client's number
 
-/// A segment from another port of the client's.
-void from_port(scripted_peer& peer, std::uint16_t port, tcp_flags flags, std::uint32_t seq,
-               const fast_open_cookie& cookie) {
-    weft::net::tcp::four_tuple tuple = scripted_peer::tuple();
-    tuple.remote_port = port;
-    weft::net::tcp::segment seg;
-    seg.flags = flags;
-    seg.seq = weft::net::tcp::sequence_number{seq};
-    seg.wnd = 1000;
-    if (flags == tcp_flags::syn) seg.options.set_fast_open(cookie);
-    peer.demux.on_segment(tuple, seg, peer.now);
-}
-
 /// Opened by a SYN with a cookie and this text, and accepted: returns the number of our SYN,ACK.
 std::uint32_t opens_fast(scripted_peer& peer, std::string text = "request") {
     listens(peer, {.fast_open_queue = 8});
@@ -216,11 +203,11 @@ TEST_CASE("beyond the limit of pending requests handshakes are as ever, until on
     const fast_open_cookie cookie = ask_for_cookie(peer);
     peer.sends(with_text(with_cookie(syn(x), cookie), "text"));
     const std::uint32_t y = peer.sees().seq;
-    from_port(peer, 81, tcp_flags::syn, 1, cookie);
+    peer.sends_from(81, with_cookie(syn(1), cookie));
     (void)peer.sees();
     CHECK(peer.listener->queued() == 2);
 
-    from_port(peer, 82, tcp_flags::syn, 1, cookie);
+    peer.sends_from(82, with_cookie(syn(1), cookie));
     const script_segment refused = peer.sees();
     CHECK(refused.has(tcp_flags::syn));
     CHECK_FALSE(refused.options.has_fast_open());  // nor is a cookie given out
@@ -228,7 +215,7 @@ TEST_CASE("beyond the limit of pending requests handshakes are as ever, until on
     CHECK(peer.counters.tcp_fast_open_overflow == 1);
 
     peer.sends(ack(x + 5, y + 1));  // the third step
-    from_port(peer, 83, tcp_flags::syn, 1, cookie);
+    peer.sends_from(83, with_cookie(syn(1), cookie));
     CHECK(peer.listener->queued() == 3);
     CHECK(peer.counters.tcp_fast_open_passive == 3);
 }
@@ -237,14 +224,14 @@ TEST_CASE("a RST makes room only after a minute (RFC 7413 §5.1)") {
     scripted_peer peer{state::closed};
     listens(peer, {.fast_open_queue = 1});
     const fast_open_cookie cookie = ask_for_cookie(peer);
-    from_port(peer, 81, tcp_flags::syn, 1, cookie);
-    from_port(peer, 81, tcp_flags::rst, 2, cookie);
+    peer.sends_from(81, with_cookie(syn(1), cookie));
+    peer.sends_from(81, rst(2));
     CHECK(peer.demux.connection_count() == 0);
     peer.waits(59s);
-    from_port(peer, 82, tcp_flags::syn, 1, cookie);
+    peer.sends_from(82, with_cookie(syn(1), cookie));
     CHECK(peer.counters.tcp_fast_open_overflow == 1);
     peer.waits(1s);
-    from_port(peer, 83, tcp_flags::syn, 1, cookie);
+    peer.sends_from(83, with_cookie(syn(1), cookie));
     CHECK(peer.counters.tcp_fast_open_overflow == 1);
     CHECK(peer.counters.tcp_fast_open_passive == 2);
 }
@@ -254,7 +241,7 @@ TEST_CASE("the backlog counts connections that are open fast; a full one takes n
     listens(peer, {.backlog = 2, .fast_open_queue = 8});
     const fast_open_cookie cookie = ask_for_cookie(peer);
     for (std::uint16_t port = 1; port <= 3; ++port) {
-        from_port(peer, port, tcp_flags::syn, 1, cookie);
+        peer.sends_from(port, with_cookie(syn(1), cookie));
     }
     CHECK(peer.listener->queued() == 2);
     CHECK(peer.counters.tcp_syn_dropped == 1);
@@ -408,7 +395,7 @@ TEST_CASE("a client that is never heard again: the program is told, the queue ha
     (void)peer.sees_all();
     const fast_open_cookie cookie = ask_for_cookie(peer);
     for (std::uint16_t port = 100; port < 108; ++port) {
-        from_port(peer, port, tcp_flags::syn, 1, cookie);
+        peer.sends_from(port, with_cookie(syn(1), cookie));
     }
     CHECK(peer.counters.tcp_fast_open_overflow == 0);
     CHECK(peer.counters.tcp_fast_open_passive == 9);
@@ -417,7 +404,7 @@ TEST_CASE("a client that is never heard again: the program is told, the queue ha
 TEST_CASE("a listener that closes resets whom nobody accepted; who was accepted goes on") {
     scripted_peer peer{state::closed};
     const std::uint32_t y = opens_fast(peer);
-    from_port(peer, 81, tcp_flags::syn, 1, ask_for_cookie(peer));
+    peer.sends_from(81, with_cookie(syn(1), ask_for_cookie(peer)));
     (void)peer.sees_all();
     CHECK(peer.demux.connection_count() == 2);
     peer.demux.close(*std::exchange(peer.listener, nullptr), peer.now);

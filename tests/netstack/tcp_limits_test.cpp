@@ -1,15 +1,14 @@
+// What a stack does when something is used up: memory, connections, ports, orphans.
+
 #include "scripted_peer.hpp"
 
 #include <doctest/doctest.h>
-
-// What a stack does when something is used up: memory, connections, ports, orphans.
 
 using namespace std::chrono_literals;
 using namespace weft::test;
 using weft::net::errc;
 using weft::net::tcp::connection;
 using weft::net::tcp::cookie_policy;
-using weft::net::tcp::four_tuple;
 using weft::net::tcp::segment;
 using weft::net::tcp::sequence_number;
 using weft::net::tcp::state;
@@ -20,26 +19,15 @@ namespace {
 struct strangers {
     explicit strangers(scripted_peer& p) : peer{p} {}
 
-    static four_tuple tuple_of(std::uint16_t port) {
-        four_tuple tuple = scripted_peer::tuple();
-        tuple.remote_port = port;
-        return tuple;
-    }
-    script_segment says(std::uint16_t port, tcp_flags flags, std::uint32_t seq,
-                        std::uint32_t acknowledged = 0) {
-        segment seg;
-        seg.flags = flags;
-        seg.seq = sequence_number{seq};
-        seg.ack = sequence_number{acknowledged};
-        seg.wnd = 1000;
-        peer.demux.on_segment(tuple_of(port), seg, peer.now);
+    script_segment says(std::uint16_t port, const script_segment& s) {
+        peer.sends_from(port, s);
         return peer.sees_last();
     }
     /// Both steps of a handshake; true when the second was answered.
     bool opens(std::uint16_t port) {
-        const script_segment answer = says(port, tcp_flags::syn, 7000);
+        const script_segment answer = says(port, syn(7000));
         if (!answer.has(tcp_flags::syn)) return false;
-        (void)says(port, tcp_flags::ack, 7001, answer.seq + 1);
+        (void)says(port, ack(7001, answer.seq + 1));
         return true;
     }
 
@@ -97,7 +85,7 @@ TEST_CASE("connections take at most half of the memory, and those that exist go 
     // Some go, another comes.
     CHECK_FALSE(others.opens(5000));
     for (std::uint16_t port = 2000; port < 2004; ++port) {
-        (void)others.says(port, tcp_flags::rst, 7001);
+        (void)others.says(port, rst(7001));
     }
     CHECK(others.opens(5000));
 }
@@ -109,7 +97,7 @@ TEST_CASE("with cookies, a SYN for which there is no memory is answered and not 
     const auto hoard = hoard_of(peer);
     const std::size_t used = peer.pool.bytes_in_use();
     for (std::uint16_t port = 2000; port < 3000; ++port) {
-        CHECK(others.says(port, tcp_flags::syn, 7000).has(tcp_flags::syn | tcp_flags::ack));
+        CHECK(others.says(port, syn(7000)).has(tcp_flags::syn | tcp_flags::ack));
     }
     CHECK(peer.pool.bytes_in_use() == used);
     CHECK(peer.counters.tcp_memory_refused == 1000);
@@ -154,9 +142,9 @@ TEST_CASE("what connections, half-open ones and TIME-WAIT take of the memory is 
     scripted_peer peer = in_state(state::established, {.passive = true});
     const std::size_t before = peer.pool.charged_bytes();
     CHECK(before >= sizeof(connection));
-    (void)strangers{peer}.says(2000, tcp_flags::syn, 7000);
+    (void)strangers{peer}.says(2000, syn(7000));
     CHECK(peer.pool.charged_bytes() == before + sizeof(weft::net::tcp::half_open));
-    (void)strangers{peer}.says(2000, tcp_flags::rst, 7001);
+    (void)strangers{peer}.says(2000, rst(7001));
     CHECK(peer.pool.charged_bytes() == before);
     REQUIRE(peer.closes());
     (void)peer.sees();
@@ -199,14 +187,14 @@ TEST_CASE("handshakes count against the limit of connections; beyond it there ar
     strangers others{peer};
     std::uint32_t iss[4];
     for (std::uint16_t i = 0; i < 4; ++i) {
-        const script_segment answer = others.says(2000 + i, tcp_flags::syn, 7000);
+        const script_segment answer = others.says(2000 + i, syn(7000));
         CHECK(answer.has(tcp_flags::syn | tcp_flags::ack));
         iss[i] = answer.seq;
     }
     CHECK(peer.demux.half_open_count() == 3);
     CHECK(peer.counters.tcp_syn_cookies_sent == 1);
     for (std::uint16_t i = 0; i < 4; ++i) {
-        (void)others.says(2000 + i, tcp_flags::ack, 7001, iss[i] + 1);
+        (void)others.says(2000 + i, ack(7001, iss[i] + 1));
     }
     CHECK(peer.listener->queued() == 3);
     CHECK(peer.demux.connection_count() == 3);
@@ -221,19 +209,19 @@ TEST_CASE("a cookie that comes back when all is full finds no room, and breaks n
         peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 2}, peer.now).value();
     strangers others{peer};
     std::uint32_t iss[3];
-    for (std::uint16_t i = 0; i < 3; ++i) iss[i] = others.says(2000 + i, tcp_flags::syn, 7000).seq;
+    for (std::uint16_t i = 0; i < 3; ++i) iss[i] = others.says(2000 + i, syn(7000)).seq;
     for (std::uint16_t i = 0; i < 3; ++i) {
-        (void)others.says(2000 + i, tcp_flags::ack, 7001, iss[i] + 1);
+        (void)others.says(2000 + i, ack(7001, iss[i] + 1));
     }
     CHECK(peer.listener->queued() == 2);
     CHECK(peer.demux.connection_count() == 2);
     connection& accepted = peer.listener->accept();
-    (void)others.says(2002, tcp_flags::ack, 7001, iss[2] + 1);
+    (void)others.says(2002, ack(7001, iss[2] + 1));
     CHECK(peer.demux.connection_count() == 2);
     accepted.abort(peer.now);
     accepted.release(peer.now);
     (void)peer.sees_all();
-    (void)others.says(2002, tcp_flags::ack, 7001, iss[2] + 1);
+    (void)others.says(2002, ack(7001, iss[2] + 1));
     CHECK(peer.listener->queued() == 2);
 }
 
@@ -280,11 +268,11 @@ TEST_CASE("of a hundred that nobody holds in FIN-WAIT-2 ten stay, and those not 
     scripted_peer peer = in_state(state::listen, o);
     strangers others{peer};
     for (std::uint16_t port = 2000; port < 2100; ++port) {
-        const script_segment answer = others.says(port, tcp_flags::syn, 7000);
-        (void)others.says(port, tcp_flags::ack, 7001, answer.seq + 1);
+        const script_segment answer = others.says(port, syn(7000));
+        (void)others.says(port, ack(7001, answer.seq + 1));
         peer.listener->accept().release(peer.now);
         const script_segment last = peer.sees_last();
-        if (last.has(tcp_flags::fin)) (void)others.says(port, tcp_flags::ack, 7001, last.end());
+        if (last.has(tcp_flags::fin)) (void)others.says(port, ack(7001, last.end()));
         CHECK(peer.demux.orphan_count() <= 10);
     }
     CHECK(peer.demux.connection_count() == 10);

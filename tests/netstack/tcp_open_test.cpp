@@ -199,27 +199,17 @@ TEST_CASE("SYNs beyond the backlog are dropped and counted, and room is found ag
     scripted_peer peer = in_state(state::closed, o);
     peer.listener =
         peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 1}, peer.now).value();
-    weft::net::tcp::four_tuple other = scripted_peer::tuple();
-    other.remote_port = 81;
-    const auto gives = [&](tcp_flags flags, std::uint32_t seq, std::uint32_t acknowledged) {
-        weft::net::tcp::segment seg;
-        seg.flags = flags;
-        seg.seq = weft::net::tcp::sequence_number{seq};
-        seg.ack = weft::net::tcp::sequence_number{acknowledged};
-        seg.wnd = 1000;
-        peer.demux.on_segment(other, seg, peer.now);
-    };
     peer.sends(syn(5000));
     CHECK(peer.sees() == syn_ack(1000, 5001));
-    gives(tcp_flags::syn, 1, 0);
+    peer.sends_from(81, syn(1));
     CHECK(peer.sees() == nothing);
     CHECK(peer.counters.tcp_backlog_overflow == 1);
     CHECK(peer.counters.tcp_syn_dropped == 1);
     peer.sends(ack(5001, 1001));
-    gives(tcp_flags::syn, 1, 0);  // one waits to be accepted: full
+    peer.sends_from(81, syn(1));  // one waits to be accepted: full
     CHECK(peer.sees() == nothing);
     peer.accepts();
-    gives(tcp_flags::syn, 1, 0);
+    peer.sends_from(81, syn(1));
     CHECK(peer.sees().has(tcp_flags::syn | tcp_flags::ack));
 }
 
@@ -229,27 +219,20 @@ TEST_CASE(
     scripted_peer peer = in_state(state::closed, {.passive = true});
     peer.listener =
         peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 2}, peer.now).value();
-    const auto gives = [&](std::uint16_t port, tcp_flags flags, std::uint32_t acknowledged) {
-        weft::net::tcp::four_tuple other = scripted_peer::tuple();
-        other.remote_port = port;
-        weft::net::tcp::segment seg;
-        seg.flags = flags;
-        seg.seq = weft::net::tcp::sequence_number{flags == tcp_flags::syn ? 1U : 2U};
-        seg.ack = weft::net::tcp::sequence_number{acknowledged};
-        seg.wnd = 1000;
-        peer.demux.on_segment(other, seg, peer.now);
+    const auto gives = [&](std::uint16_t port, const script_segment& s) {
+        peer.sends_from(port, s);
         return peer.sees();
     };
     std::uint32_t iss[3];
     for (std::uint16_t i = 0; i < 2; ++i) {
         const auto port = static_cast<std::uint16_t>(90 + i);
-        iss[i] = gives(port, tcp_flags::syn, 0).seq;
+        iss[i] = gives(port, syn(1)).seq;
     }
-    (void)gives(90, tcp_flags::ack, iss[0] + 1);  // one is complete, so a third SYN is taken
-    iss[2] = gives(92, tcp_flags::syn, 0).seq;
-    (void)gives(91, tcp_flags::ack, iss[1] + 1);
+    (void)gives(90, ack(2, iss[0] + 1));  // one is complete, so a third SYN is taken
+    iss[2] = gives(92, syn(1)).seq;
+    (void)gives(91, ack(2, iss[1] + 1));
     CHECK(peer.listener->queued() == 2);
-    (void)gives(92, tcp_flags::ack, iss[2] + 1);
+    (void)gives(92, ack(2, iss[2] + 1));
     CHECK(peer.listener->queued() == 2);
     CHECK(peer.listener->pending() == 1);
     peer.listener->accept().release(peer.now);
@@ -260,7 +243,7 @@ TEST_CASE(
         REQUIRE_FALSE(again == nothing);
     }
     CHECK(again.seq == iss[2]);
-    (void)gives(92, tcp_flags::ack, iss[2] + 1);
+    (void)gives(92, ack(2, iss[2] + 1));
     CHECK(peer.listener->queued() == 2);
     CHECK(peer.listener->pending() == 0);
 }

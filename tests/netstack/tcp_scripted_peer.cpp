@@ -238,7 +238,7 @@ void scripted_peer::leaves_established(net::tcp::state target) {
     }
 }
 
-void scripted_peer::sends(const script_segment& s) {
+net::tcp::segment scripted_peer::segment_of(const script_segment& s) {
     net::tcp::segment seg;
     seg.seq = sequence_number{s.seq};
     seg.ack = sequence_number{s.ack};
@@ -248,6 +248,18 @@ void scripted_peer::sends(const script_segment& s) {
     seg.traffic_class = s.traffic_class;
     seg.options = s.options;
     seg.segment_bytes = s.segment_bytes;
+    if (!s.text.empty()) {
+        seg.text = pool.allocate_for(s.text.size());
+        require(static_cast<bool>(seg.text), "the script's own pool is empty");
+        std::ranges::transform(s.text, seg.text.data(),
+                               [](char c) { return static_cast<std::byte>(c); });
+        seg.text.extend(static_cast<std::uint32_t>(s.text.size()));
+    }
+    return seg;
+}
+
+void scripted_peer::sends(const script_segment& s) {
+    net::tcp::segment seg = segment_of(s);
     if (s.has(tcp_flags::syn)) {
         if (!seg.options.has_mss() && options.peer_mss != 0) seg.options.set_mss(options.peer_mss);
         if (options.peer_sack) seg.options.set_sack_permitted();
@@ -259,14 +271,17 @@ void scripted_peer::sends(const script_segment& s) {
         const auto ms = std::chrono::duration_cast<milliseconds>(elapsed()).count();
         seg.options.set_timestamps({100'000U + static_cast<std::uint32_t>(ms), last_timestamp_});
     }
-    if (!s.text.empty()) {
-        seg.text = pool.allocate_for(s.text.size());
-        require(static_cast<bool>(seg.text), "the script's own pool is empty");
-        std::ranges::transform(s.text, seg.text.data(),
-                               [](char c) { return static_cast<std::byte>(c); });
-        seg.text.extend(static_cast<std::uint32_t>(s.text.size()));
-    }
     demux.on_segment(tuple(), seg, now);
+}
+
+void scripted_peer::sends_from(std::uint16_t port, const script_segment& s) {
+    sends_from({tuple().remote_address, port}, s);
+}
+
+void scripted_peer::sends_from(const net::endpoint& stranger, const script_segment& s) {
+    const net::endpoint local = tuple().local();
+    net::tcp::segment seg = segment_of(s);
+    demux.on_segment({local.address, stranger.address, local.port, stranger.port}, seg, now);
 }
 
 void scripted_peer::flush() {

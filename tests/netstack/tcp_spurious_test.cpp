@@ -21,6 +21,14 @@ script_options with_timestamps() {
     return options;
 }
 
+/// Ten are in flight when the peer reports the second to the fourth: the first goes out again.
+void repeats_the_first(sack_sender& s) {
+    s.begins_with(10, 10);
+    CHECK(s.peer.connection->congestion_window() == 10 * full_segment);
+    s.acks(0, {{1, 4}});
+    CHECK(s.sends_now() == "0R");
+}
+
 }  // namespace
 
 TEST_SUITE("netstack.tcp.spurious") {
@@ -107,16 +115,13 @@ TEST_CASE("RFC 3522: an echo of the retransmission confirms the loss") {
 TEST_CASE(
     "RFC 2883 section 5: every retransmission reported as a duplicate, and all is taken back") {
     sack_sender s;
-    s.begins_with(10, 10);
-    const std::uint32_t before = s.peer.connection->congestion_window();
-    s.acks(0, {{1, 4}});
-    CHECK(s.sends_now() == "0R");
+    repeats_the_first(s);
     s.acks(10);
-    CHECK(s.peer.connection->congestion_window() < before);
+    CHECK(s.peer.connection->congestion_window() < 10 * full_segment);
     s.acks(10, {{0, 1}});  // D-SACK
     CHECK(s.peer.counters.tcp_duplicate_sacks_received == 1);
     CHECK(s.peer.counters.tcp_spurious_recoveries == 1);
-    CHECK(s.peer.connection->congestion_window() >= before);
+    CHECK(s.peer.connection->congestion_window() >= 10 * full_segment);
 }
 
 TEST_CASE("one of two retransmissions reported as a duplicate: the other was needed") {
@@ -134,9 +139,7 @@ TEST_CASE("one of two retransmissions reported as a duplicate: the other was nee
 
 TEST_CASE("a duplicate of what this recovery has not sent again says nothing of the recovery") {
     sack_sender s;
-    s.begins_with(10, 10);
-    s.acks(0, {{1, 4}});
-    CHECK(s.sends_now() == "0R");
+    repeats_the_first(s);
     s.acks(0, {{2, 3}, {1, 4}});  // an earlier recovery's, or the path made two of one
     CHECK(s.peer.counters.tcp_duplicate_sacks_received == 1);
     CHECK(s.peer.counters.tcp_spurious_recoveries == 0);
@@ -205,9 +208,7 @@ TEST_CASE("a probe from before a timeout that was needless is no repair (RFC 898
 
 TEST_CASE("after a needless recovery three segments behind a gap are no proof any more") {
     sack_sender s;
-    s.begins_with(10, 10);
-    s.acks(0, {{1, 4}});
-    CHECK(s.sends_now() == "0R");
+    repeats_the_first(s);
     s.acks(4, {{0, 1}});  // it came twice
     CHECK(s.peer.counters.tcp_spurious_recoveries == 1);
     s.acks(4, {{5, 8}});

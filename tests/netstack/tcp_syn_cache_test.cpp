@@ -13,20 +13,6 @@ using weft::net::tcp::state;
 
 namespace {
 
-/// A segment from anybody to the listener, for what the script's one peer cannot be.
-void from_stranger(scripted_peer& peer, std::uint32_t address, std::uint16_t port, tcp_flags flags,
-                   std::uint32_t seq, std::uint32_t acknowledged = 0) {
-    weft::net::tcp::four_tuple tuple = scripted_peer::tuple();
-    tuple.remote_address = weft::net::ipv4_address{address};
-    tuple.remote_port = port;
-    weft::net::tcp::segment seg;
-    seg.flags = flags;
-    seg.seq = weft::net::tcp::sequence_number{seq};
-    seg.ack = weft::net::tcp::sequence_number{acknowledged};
-    seg.wnd = 1000;
-    peer.demux.on_segment(tuple, seg, peer.now);
-}
-
 std::size_t tcb_count(scripted_peer& peer) {
     std::size_t count = 0;
     peer.demux.for_each_connection([&](weft::net::tcp::connection&) { ++count; });
@@ -65,7 +51,7 @@ TEST_CASE("strangers' SYNs take bounded memory, whatever there are") {
     peer.listener =
         peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 50'000}, peer.now).value();
     for (std::uint32_t i = 0; i < 20'000; ++i) {
-        from_stranger(peer, 0x0b000000 + i, 99, tcp_flags::syn, i);
+        peer.sends_from({weft::net::ipv4_address{0x0b000000 + i}, 99}, syn(i));
         if (i % 64 == 0) (void)peer.sees_all();
     }
     CHECK(peer.demux.half_open_count() == 1000);
@@ -252,8 +238,9 @@ TEST_CASE("any order of segments for half-open connections leaves no record behi
     };
     for (int i = 0; i < 50'000; ++i) {
         const std::uint32_t who = below(100);
-        const tcp_flags flags{static_cast<std::uint8_t>(below(0x20))};
-        from_stranger(peer, 0x0b000000 + who, 99, flags, 100 + below(3), below(4));
+        script_segment any = ack(100 + below(3), below(4));
+        any.flags = tcp_flags{static_cast<std::uint8_t>(below(0x20))};
+        peer.sends_from({weft::net::ipv4_address{0x0b000000 + who}, 99}, any);
         if (random() % 8 == 0) peer.waits(std::chrono::milliseconds{random() % 3000});
         if (random() % 64 == 0) (void)peer.sees_all();
         REQUIRE(peer.demux.half_open_count() == peer.listener->pending());
@@ -277,10 +264,8 @@ TEST_CASE("a SYN,ACK is repeated no less often than the largest timeout says") {
 
 TEST_CASE("who acknowledges a SYN,ACK that has not left has guessed: a reset, and no connection") {
     scripted_peer peer = in_state(state::listen, {.passive = true});
-    const weft::net::tcp::four_tuple tuple = scripted_peer::tuple();
-    const std::uint32_t address = tuple.remote_address.v4().value();
-    from_stranger(peer, address, tuple.remote_port, tcp_flags::syn, 5000);
-    from_stranger(peer, address, tuple.remote_port, tcp_flags::ack, 5001, 1001);
+    peer.sends(syn(5000));
+    peer.sends(ack(5001, 1001));
     CHECK(peer.demux.half_open_count() == 1);
     CHECK(tcb_count(peer) == 0);
     CHECK(peer.counters.tcp_bad_acknowledgments == 1);

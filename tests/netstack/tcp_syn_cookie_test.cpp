@@ -9,7 +9,6 @@
 using namespace std::chrono_literals;
 using namespace weft::test;
 using weft::net::tcp::cookie_policy;
-using weft::net::tcp::four_tuple;
 using weft::net::tcp::handshake;
 using weft::net::tcp::segment;
 using weft::net::tcp::sequence_number;
@@ -26,17 +25,8 @@ script_options with_cookies(cookie_policy policy, bool timestamps = true) {
 
 scripted_peer listening(const script_options& o) { return in_state(state::listen, o); }
 
-/// A SYN from a stranger; what is said to it is dropped.
 void flood(scripted_peer& peer, std::uint32_t address, std::uint16_t port, std::uint32_t seq) {
-    four_tuple tuple = scripted_peer::tuple();
-    tuple.remote_address = weft::net::ipv4_address{address};
-    tuple.remote_port = port;
-    segment seg;
-    seg.flags = tcp_flags::syn;
-    seg.seq = sequence_number{seq};
-    seg.wnd = 1000;
-    seg.options.set_mss(1460);
-    peer.demux.on_segment(tuple, seg, peer.now);
+    peer.sends_from({weft::net::ipv4_address{address}, port}, syn(seq).with_mss(1460));
 }
 
 handshake offer(std::uint16_t mss = 1460) {
@@ -210,13 +200,7 @@ TEST_CASE("a cookie cannot be guessed, nor used by somebody else") {
         if (i % 64 == 0) (void)peer.sees_all();
     }
     CHECK(peer.demux.connection_count() == 0);
-    segment stolen;
-    stolen.flags = tcp_flags::ack;
-    stolen.seq = sequence_number{5001};
-    stolen.ack = sequence_number{answer.seq + 1};
-    four_tuple other = scripted_peer::tuple();
-    other.remote_port = 81;
-    peer.demux.on_segment(other, stolen, peer.now);
+    peer.sends_from(81, ack(5001, answer.seq + 1));  // stolen
     CHECK(peer.demux.connection_count() == 0);
 }
 
@@ -272,16 +256,8 @@ TEST_CASE("a cookie that finds the accept queue full is asked again, and counts 
         peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 1}, peer.now).value();
     peer.sends(syn(5000));
     const script_segment mine = peer.sees();
-    four_tuple other = scripted_peer::tuple();
-    other.remote_port = 81;
-    segment seg;
-    seg.flags = tcp_flags::syn;
-    seg.seq = sequence_number{1};
-    peer.demux.on_segment(other, seg, peer.now);
-    seg.flags = tcp_flags::ack;
-    seg.seq = sequence_number{2};
-    seg.ack = sequence_number{peer.sees().seq + 1};
-    peer.demux.on_segment(other, seg, peer.now);
+    peer.sends_from(81, syn(1));
+    peer.sends_from(81, ack(2, peer.sees().seq + 1));
     REQUIRE(peer.listener->queued() == 1);
 
     peer.sends(ack(5001, mine.seq + 1));
