@@ -5,13 +5,24 @@
 
 #include <doctest/doctest.h>
 
-#include <string>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <cstdint>
 
 namespace weft::conformance {
 namespace {
 
 constexpr std::uint8_t unreachable = 3;
 constexpr std::uint8_t fragmentation_needed = 4;
+
+/// Accepted, and the first full packet that leaves is too big for a router, which names `mtu`.
+int sends_too_much(script& s, std::uint16_t mtu) {
+    const int fd = s.accepted("mss 1460");
+    s.write(fd, 1460);
+    s.out("P. 1+1460 ack 1");
+    s.icmp(unreachable, fragmentation_needed, 1, mtu);
+    return fd;
+}
 
 }  // namespace
 
@@ -27,6 +38,7 @@ TEST_CASE("fragmentation needed: what was too large goes out again in smaller pa
     s.out(". 1001+1000 ack 1");
     s.out("P. 2001+920 ack 1");
     s.in(". 1 ack 2921");
+    CHECK(s.get(fd, IPPROTO_TCP, TCP_MAXSEG) == 1000);
     s.write(fd, 1500);
     s.out(". 2921+1000 ack 1");
     s.out("P. 3921+500 ack 1");
@@ -35,10 +47,7 @@ TEST_CASE("fragmentation needed: what was too large goes out again in smaller pa
 
 TEST_CASE("a router that does not name a size is taken to mean the next common one below") {
     script s{plain};
-    const int fd = s.accepted("mss 1460");
-    s.write(fd, 1460);
-    s.out("P. 1+1460 ack 1");
-    s.icmp(unreachable, fragmentation_needed, 1, 0);
+    sends_too_much(s, 0);
     s.out(0us, ". 1+966 ack 1");  // 1006 - 40
     s.out("P. 967+494 ack 1");
     s.in(". 1 ack 1461");
@@ -46,10 +55,7 @@ TEST_CASE("a router that does not name a size is taken to mean the next common o
 
 TEST_CASE("the next connection to the same host begins with what was learned") {
     script s{plain};
-    const int fd = s.accepted("mss 1460");
-    s.write(fd, 1460);
-    s.out("P. 1+1460 ack 1");
-    s.icmp(unreachable, fragmentation_needed, 1, 1040);
+    sends_too_much(s, 1040);
     s.out(". 1+1000 ack 1");
     s.out("P. 1001+460 ack 1");
     s.in(". 1 ack 1461");

@@ -159,18 +159,6 @@ TEST_CASE("TIME-WAIT is left after two maximum segment lifetimes") {
     s.out("R 2");
 }
 
-TEST_CASE("a router's word that a packet was too big makes segments smaller at once") {
-    script s{plain};
-    const int fd = s.accepted("mss 1460");
-    s.write(fd, 1460);
-    s.out("P. 1+1460 ack 1");
-    s.icmp(3, 4, 1, 1200);
-    s.out(0us, ". 1+1160 ack 1");
-    s.out(0us, "P. 1161+300 ack 1");
-    s.in(". 1 ack 1461");
-    CHECK(s.get(fd, IPPROTO_TCP, TCP_MAXSEG) == 1160);
-}
-
 TEST_CASE("an unreachable port refuses a SYN; what routers say of hosts is only remembered") {
     script s{plain};
     const int fd = s.socket(SOCK_STREAM | SOCK_NONBLOCK);
