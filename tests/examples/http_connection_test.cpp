@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -79,6 +80,25 @@ TEST_CASE("requests are read one after the other, however they are cut") {
         CHECK(seen.requests == std::vector<std::string>{"GET /a stays", "POST /b stays",
                                                         "PUT /c stays", "HEAD /d goes"});
         CHECK(seen.has_ended);
+    }
+}
+
+TEST_CASE("a chunked body whose first line begins with 0 is read, however it is cut") {
+    const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (const char* body : {"0\r\n\r\n", "00\r\n\r\n", "0;a\r\nTrailer: y\r\n\r\n",
+                             "03\r\nabc\r\n0\r\n\r\n", "000\r\n\r\n"}) {
+        CAPTURE(body);
+        for (std::size_t size = 1; size <= std::strlen(body); ++size) {
+            scripted_stream stream;
+            stream.arrives(head);
+            const std::string text = std::string{body} + "GET /next HTTP/1.1\r\nHost: x\r\n\r\n";
+            for (std::size_t at = 0; at < text.size(); at += size) {
+                stream.arrives(text.substr(at, size));
+            }
+            const log seen = serve(stream);
+            CHECK(seen.requests == std::vector<std::string>{"POST / stays", "GET /next stays"});
+            CHECK(seen.has_ended);
+        }
     }
 }
 

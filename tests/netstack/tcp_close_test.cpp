@@ -96,6 +96,32 @@ TEST_CASE("the FIN waits behind data that the window does not let go") {
     CHECK(peer.sees() == fin_ack(2001, 5001, stream_text(500, 1000)));
 }
 
+TEST_CASE("the FIN waits behind text that fills the window, and then needs none") {
+    for (const auto window : std::initializer_list<std::uint16_t>{0, 1, 1000}) {
+        scripted_peer peer = in_state(state::established, {.peer_window = 1000});
+        peer.writes(stream_text(1000));
+        REQUIRE(peer.closes());
+        CHECK(peer.sees() == data(1001, 5001, stream_text(1000)));
+        // An ACK from 2002 on would be beyond the window, if the text was lost.
+        peer.sends(data(5001, 1001, "meanwhile"));
+        peer.waits(40ms);
+        CHECK(peer.sees() == ack(2001, 5010));
+        peer.sends(ack(5010, 2001).with_window(window));
+        CHECK(peer.sees() == fin_ack(2001, 5010));
+        peer.sends(ack(5010, 2002).with_window(window));
+        CHECK(peer.state() == state::fin_wait_2);
+    }
+}
+
+TEST_CASE("an octet that probes a closed window takes no FIN along") {
+    scripted_peer peer = in_state(state::established, {.peer_window = 0});
+    peer.writes("x");
+    REQUIRE(peer.closes());
+    CHECK(peer.waits_for_segment() == data(1001, 5001, "x"));
+    peer.sends(ack(5001, 1002));
+    CHECK(peer.sees() == fin_ack(1002, 5001));
+}
+
 TEST_CASE("half-closed by us, data still comes in") {
     scripted_peer peer = in_state(state::fin_wait_2);
     peer.sends(data(5001, 1002, "still here"));

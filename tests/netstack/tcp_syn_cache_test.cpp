@@ -94,6 +94,19 @@ TEST_CASE("a user timeout of the listener cuts a handshake short") {
     CHECK(peer.sees_all().size() == 2);  // after 1 and 3 seconds
 }
 
+TEST_CASE("a SYN that comes again is answered again, whatever text it carries") {
+    scripted_peer peer = in_state(state::syn_received, {.passive = true});
+    for (const char* text : {"", "text"}) {
+        script_segment again = syn(5000);
+        again.text = text;
+        peer.sends(again);
+        CHECK(peer.sees() == syn_ack(1000, 5001));
+        CHECK(peer.state() == state::syn_received);
+    }
+    peer.sends(ack(5001, 1001));
+    CHECK(peer.state() == state::established);
+}
+
 TEST_CASE("a SYN that keeps coming does not keep its record for ever") {
     scripted_peer peer = in_state(state::syn_received, {.passive = true});
     for (int i = 0; i < 1000; ++i) {  // 200 seconds, and the timer never runs out

@@ -104,6 +104,7 @@ private:
     std::string_view input_;  // of the feed() that is running
     std::string_view body_;
     int version_ = 11;
+    bool has_chunk_ = false;  // the line of the first chunk was read
     parse_problem problem_ = parse_problem::none;
 };
 

@@ -124,11 +124,11 @@ bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
         if (!probe_due_) return false;
         r->end = r->begin + 1;
     } else {
-        // MAY-7 is not used: what lies beyond a shrunken window waits (SHLD-16). A FIN needs none.
+        // MAY-7 is not used: what lies beyond a shrunken window waits (SHLD-16), but for a bare
+        // FIN.
         const sequence_number edge = snd_.una + snd_.wnd;
-        const bool is_fin = fin_sent_ && r->end == snd_.nxt;
-        const bool is_fin_alone = is_fin && r->size() == 1;
-        if (r->end > edge && !is_fin_alone && !(is_fin && r->end == edge + 1)) {
+        const bool is_bare_fin = fin_sent_ && r->end == snd_.nxt && r->size() == 1;
+        if (r->end > edge && !is_bare_fin) {
             if (r->begin >= edge) return false;
             r->end = edge;
         }
@@ -157,8 +157,10 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
     const bool is_idle = snd_.nxt == snd_.una;
     if (unsent == 0) {
         probe_due_ = false;
-        if (!fin_pending_) return false;
-        return emit_text(out, slot, snd_.nxt, 0, now);  // a FIN needs no window at the peer
+        // A FIN needs no room at the peer, but beyond the window it goes alone: with text before it
+        // that is lost the peer would find none of our acknowledgments acceptable (§3.10.7.4).
+        if (!fin_pending_ || (!is_idle && offered_room() == 0)) return false;
+        return emit_text(out, slot, snd_.nxt, 0, now);
     }
     if (is_idle && now - sent_at_ > rto_.timeout(settings())) {  // RFC 5681 §4.1
         tx_->congestion.on_idle(mss_, initial_window(), now, rto_.timeout(settings()));
@@ -242,8 +244,11 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
     const bool is_new = from == snd_.nxt;
     const bool has_new = from + count > snd_.nxt;  // a probe's octet is sent with what follows it
     const bool is_probe = probe_due_;
-    bool is_fin = is_new || has_new ? fin_pending_ && from + count == snd_.nxt + unsent_bytes()
-                                    : fin_sent_ && from + count == snd_.nxt;
+    bool is_fin = fin_sent_ && from + count == snd_.nxt;
+    if (is_new || has_new) {
+        const bool is_last = fin_pending_ && from + count == snd_.nxt + unsent_bytes();
+        is_fin = is_last && (count == 0 || from + count < snd_.una + snd_.wnd);
+    }
     if (is_fin && !is_new && !has_new) --count;  // its own number is not text
     const std::uint32_t offset = from - text_begin();
     const std::uint32_t gathered = sending_.gather(offset, count, slot);

@@ -186,9 +186,11 @@ syn_cache::verdict syn_cache::check_sequence(half_open& h, const segment& seg, i
     const bool is_acceptable =
         len == 0 ? in_window(seg.seq) || (!seg.has(tcp_flags::rst) && seg.seq - next == wnd)
                  : in_window(seg.seq) || in_window(seg.seq + (len - 1));
-    if (is_acceptable) return verdict::pass;
+    // The peer's SYN again: whatever text it carries, the SYN itself is behind us.
+    const bool is_syn_again = seg.has(tcp_flags::syn) && seg.seq == h.irs;
+    if (is_acceptable && !is_syn_again) return verdict::pass;
     if (seg.has(tcp_flags::rst)) return verdict::drop;
-    if (seg.has(tcp_flags::syn) && seg.seq == h.irs) {                     // our SYN,ACK was lost
+    if (is_syn_again) {                                                    // our SYN,ACK was lost
         if (!seg.has(tcp_flags::ece | tcp_flags::cwr)) h.has_ecn = false;  // RFC 3168 §6.1.1.1
         if (is_too_old(h, now)) {
             end(h, event::timed_out, now);
