@@ -62,6 +62,22 @@ TEST_CASE("text that came before a RST is read before the error") {
     s.read(fd, 1000, 0);
 }
 
+TEST_CASE("a connection that is reset before accept() is accepted all the same") {
+    script s{plain};
+    s.start_listening();
+    s.in("S 0 win 65535 <mss 1000>");
+    s.out("S. 0 ack 1");
+    s.in("P. 1+100 ack 1");
+    s.out(". 1 ack 101");
+    s.in("R. 101 ack 1 win 0");
+    const int fd = s.accept(s.listener);
+    CHECK(s.events(s.listener) == 0);
+    CHECK(s.events(fd) == (POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR));
+    s.read(fd, 1000, 100);
+    s.read(fd, 1000, -1, ECONNRESET);
+    s.read(fd, 1000, 0);
+}
+
 TEST_CASE("a RST elsewhere in the window is challenged, one outside is ignored") {
     script s{plain};
     const int fd = s.accepted();

@@ -72,10 +72,9 @@ class Ecn(wire.Case):
             self.assertLess(echoes[0], told[0])
             self.assertTrue(after[told[0]].text)
             # From the first echo on every ACK has it, and none from the ACK of CWR's segment on.
-            end = after[told[0]].seq + len(after[told[0]].text)
             for each in after[echoes[0]:]:
                 if each.side == "right":
-                    self.assertEqual(each.has(wire.ECE), wire.is_before(each.ack, end))
+                    self.assertEqual(each.has(wire.ECE), wire.is_before(each.ack, after[told[0]].end))
 
         self.on_each(play, make_router=lambda: wire.Nth(30, wire.is_text_from_left,
                                                         lambda packet: [packet.marked(wire.CE)]), **ON)

@@ -9,24 +9,16 @@ import wire
 
 TEXT = b"GET / HTTP/1.1\r\n\r\n"
 COOKIE = 34  # the option's kind
+TCP_FASTOPEN_KEY = 33
 ON = {"settings": {"tcp_fastopen": 3, "tcp_fastopen_blackhole_timeout_sec": 0}}
-HERE = (wire.ADDRESS["right"], 7)
 
 
 class FastOpen(wire.Case):
-    def listen(self, between):
-        listener = between.sockets.enter_context(between.ends["right"].socket())
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
-        listener.bind(HERE)
-        listener.listen()
-        return listener
-
     def ask(self, between, listener, text=TEXT):
         """One connection with its text in sendto(). Its packets."""
         before = len(between.packets())
         with between.ends["left"].socket() as client:
-            self.assertEqual(client.sendto(text, socket.MSG_FASTOPEN, HERE), len(text))
+            self.assertEqual(client.sendto(text, socket.MSG_FASTOPEN, wire.SERVER), len(text))
             server, _ = listener.accept()
             with server:
                 got = b""
@@ -50,7 +42,7 @@ class FastOpen(wire.Case):
 
     def test_the_first_connection_gets_a_cookie_and_the_second_sends_text_with_it(self):
         def play(between):
-            listener = self.listen(between)
+            listener = between.listen([wire.FAST_OPEN])
             (first,), answer = self.opening(self.ask(between, listener))
             self.assertEqual(first.options[COOKIE], b"")
             self.assertEqual(first.text, b"")
@@ -68,9 +60,21 @@ class FastOpen(wire.Case):
 
         self.on_each(play, **ON)
 
+    def test_a_key_makes_the_same_cookies_in_either_server(self):
+        cookies = set()
+
+        def play(between):
+            listener = between.listen([wire.FAST_OPEN])
+            listener.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_KEY, bytes(range(16)))
+            _, answer = self.opening(self.ask(between, listener))
+            cookies.add(answer.options[COOKIE])
+
+        self.on_each(play, **ON)
+        self.assertEqual(len(cookies), 1)
+
     def test_more_text_than_a_syn_holds_goes_on_behind_it(self):
         def play(between):
-            listener = self.listen(between)
+            listener = between.listen([wire.FAST_OPEN])
             self.ask(between, listener)
             text = netns.random_bytes(8_000)
             (syn,), answer = self.opening(self.ask(between, listener, text))
@@ -87,7 +91,7 @@ class FastOpen(wire.Case):
             return [spoilt(packet, cookie, bytes(each ^ 0x55 for each in cookie))]
 
         def play(between):
-            listener = self.listen(between)
+            listener = between.listen([wire.FAST_OPEN])
             self.ask(between, listener)
             (syn,), answer = self.opening(self.ask(between, listener))
             self.assertEqual(syn.text, TEXT)
@@ -101,7 +105,7 @@ class FastOpen(wire.Case):
             return [] if packet.side == "left" and packet.has(wire.SYN) and packet.text else None
 
         def play(between):
-            listener = self.listen(between)
+            listener = between.listen([wire.FAST_OPEN])
             self.ask(between, listener)
             syns, answer = self.opening(self.ask(between, listener))
             self.assertGreater(len(syns), 1)

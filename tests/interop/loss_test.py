@@ -9,10 +9,6 @@ TEXT = netns.random_bytes(600_000)
 NARROW = 1300
 
 
-def end_of(packet):
-    return (packet.seq + len(packet.text)) % 2**32
-
-
 class Router:
     """One whose next link takes packets of NARROW bytes. It tells the sender so, or does not."""
 
@@ -41,7 +37,7 @@ class Loss(Transfer):
             self.play(between)
             lost = between.router.packet
             blocks = {block for each in between.packets("right") for block in each.sacks}
-            self.assertIn(end_of(lost), {left for left, _ in blocks})
+            self.assertIn(lost.end, {left for left, _ in blocks})
             _, again = wire.text_from_left(between)
             self.assertIn(lost.seq, {each.seq for each in again})
             # A machine that stalls makes a timer fire: never mind a few more.
@@ -65,8 +61,8 @@ class Loss(Transfer):
             self.play(between)
             twice = between.router.packet
             reported = [each for each in between.packets("right")
-                        if each.sacks and each.sacks[0] == (twice.seq, end_of(twice))
-                        and not wire.is_before(each.ack, end_of(twice))]
+                        if each.sacks and each.sacks[0] == (twice.seq, twice.end)
+                        and not wire.is_before(each.ack, twice.end)]
             self.assertTrue(reported)
             if between.ends["left"].name == "kernel":
                 self.assertGreater(between.ends["left"].count("TCPDSACKRecv"), 0)

@@ -21,6 +21,8 @@ import emulated
 import netns
 
 ADDRESS = emulated.ADDRESS
+SERVER = (ADDRESS["right"], 7)
+FAST_OPEN = (socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
 OTHER = {"left": "right", "right": "left"}
 PATIENCE = 20  # seconds that a call on a socket may take
 SIOCATMARK = 0x8905
@@ -78,6 +80,11 @@ class Packet:
                 continue
             yield data[0], data[2:data[1]]
             data = data[data[1]:]
+
+    @property
+    def end(self):
+        """The number behind its text."""
+        return (self.seq + len(self.text)) % 2**32
 
     @property
     def sacks(self):
@@ -365,16 +372,22 @@ class Wire:
         with self.lock:
             return [each for each in self.seen if side in (None, each.side)]
 
+    def listen(self, options=()):
+        """A listener on the right, at SERVER. Options for setsockopt()."""
+        listener = self.sockets.enter_context(self.ends["right"].socket())
+        for option in options:
+            listener.setsockopt(*option)
+        listener.bind(SERVER)
+        listener.listen()
+        return listener
+
     def connect(self, client_options=(), server_options=()):
         """(client on the left, server on the right), connected. Options for setsockopt()."""
-        listener, client = self.ends["right"].socket(), self.ends["left"].socket()
-        for each, options in ((listener, server_options), (client, client_options)):
-            self.sockets.enter_context(each)
-            for option in options:
-                each.setsockopt(*option)
-        listener.bind((ADDRESS["right"], 7))
-        listener.listen()
-        client.connect((ADDRESS["right"], 7))
+        listener = self.listen(server_options)
+        client = self.sockets.enter_context(self.ends["left"].socket())
+        for option in client_options:
+            client.setsockopt(*option)
+        client.connect(SERVER)
         server = self.sockets.enter_context(listener.accept()[0])
         return client, server
 
@@ -423,9 +436,8 @@ def text_from_left(between):
     for each in filter(is_text_from_left, between.packets()):
         is_again = highest is not None and is_before(each.seq, highest)
         (again if is_again else fresh).append(each)
-        end = each.seq + len(each.text)
-        if highest is None or is_before(highest, end):
-            highest = end
+        if highest is None or is_before(highest, each.end):
+            highest = each.end
     return fresh, again
 
 

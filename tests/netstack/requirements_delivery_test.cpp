@@ -16,8 +16,6 @@ using weft::net::tcp::state;
 
 // What TCP does about data that does not get through: advice to IP, and who paces it.
 
-namespace {}  // namespace
-
 TEST_SUITE("netstack.requirements.delivery") {
 TEST_CASE(
     "at R1 IP asks whether the next hop is still there, at R2 the connection ends (MUST-20)") {

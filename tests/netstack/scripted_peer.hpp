@@ -7,76 +7,19 @@
 // time pass and keeps what left meanwhile, each with its time. `in_state()` drives a connection
 // into any of the eleven states by legal segments and calls.
 
+#include "script_segment.hpp"
+
 #include <weft/net/tcp/demux.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <initializer_list>
 #include <optional>
-#include <ostream>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace weft::test {
-
-using net::wire::tcp_flags;
-
-/// A segment to send, or one that was seen. Compared by SEG.SEQ, SEG.ACK, control bits but PSH,
-/// text.
-struct script_segment {
-    std::uint32_t seq = 0;
-    std::uint32_t ack = 0;
-    tcp_flags flags;
-    std::string text;
-
-    // Not compared.
-    std::optional<std::uint16_t> window;  ///< as on the wire; when sending, the script's by default
-    net::wire::tcp_options options;
-    std::uint16_t urgent = 0;
-    std::uint8_t traffic_class = 0;  ///< of the packet
-    std::uint32_t segment_bytes = 0;
-    bool retransmission = false;
-    bool plain = false;  ///< when sending: no timestamps are added
-    duration at{};       ///< when it left, since the script began
-
-    [[nodiscard]] bool has(tcp_flags f) const { return flags.has(f); }
-    [[nodiscard]] std::uint32_t end() const;
-
-    script_segment with_window(std::uint16_t w) const;
-    script_segment with_mss(std::uint16_t mss) const;
-    script_segment with_scale(std::uint8_t shift) const;
-    script_segment with_timestamps(std::uint32_t value, std::uint32_t echo) const;
-    script_segment without_timestamps() const;
-    /// Selective acknowledgment of [first, second), in this order.
-    script_segment with_sack(
-        std::initializer_list<std::pair<std::uint32_t, std::uint32_t>> blocks) const;
-    script_segment with_urgent(std::uint16_t pointer) const;
-    script_segment with(tcp_flags more) const;
-    /// In a packet with that ECN codepoint.
-    script_segment marked(std::uint8_t codepoint) const;
-    /// As a device hands over what it put together of segments of `bytes` each.
-    script_segment made_of(std::uint32_t bytes) const;
-
-    friend bool operator==(const script_segment& a, const script_segment& b);
-};
-std::ostream& operator<<(std::ostream& out, const script_segment& s);
-
-/// No segment.
-inline const script_segment nothing{};
-
-script_segment syn(std::uint32_t seq);
-script_segment syn_ack(std::uint32_t seq, std::uint32_t ack);
-script_segment ack(std::uint32_t seq, std::uint32_t ack);
-script_segment data(std::uint32_t seq, std::uint32_t ack, std::string text);
-script_segment fin_ack(std::uint32_t seq, std::uint32_t ack, std::string text = {});
-script_segment rst(std::uint32_t seq);
-script_segment rst_ack(std::uint32_t seq, std::uint32_t ack);
-
-/// `count` bytes of one long text, from its byte `from` on; neighbours differ.
-std::string stream_text(std::size_t count, std::uint64_t from = 0);
 
 struct script_options {
     net::tcp::config config{.window_scaling = false, .timestamps = false};
@@ -112,6 +55,8 @@ public:
     /// A stranger's, from the peer's host or another; nothing is added to what he says.
     void sends_from(std::uint16_t port, const script_segment& s);
     void sends_from(const net::endpoint& stranger, const script_segment& s);
+    /// For another connection of ours.
+    void sends_on(const net::tcp::four_tuple& other, const script_segment& s);
     /// The next segment that has left; `nothing` when there is none.
     script_segment sees();
     std::vector<script_segment> sees_all();

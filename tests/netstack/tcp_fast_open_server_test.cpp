@@ -385,6 +385,31 @@ TEST_CASE("a RST ends a connection that was accepted early, after what it had br
     CHECK(peer.reads() == "request");
 }
 
+TEST_CASE(
+    "one that is reset, or never heard again, before it is accepted is accepted all the same") {
+    for (const bool is_reset : {true, false}) {
+        CAPTURE(is_reset);
+        scripted_peer peer{state::closed};
+        listens(peer, {.fast_open_queue = 8});
+        const fast_open_cookie cookie = ask_for_cookie(peer);
+        peer.sends(with_text(with_cookie(syn(x), cookie), "request"));
+        if (is_reset) {
+            peer.sends(rst(x + 8));
+        } else {
+            peer.waits(3min);
+        }
+        CHECK(peer.demux.connection_count() == 0);
+        CHECK(peer.listener->pending() == 0);
+        (void)peer.sees_all();
+        peer.accepts();
+        CHECK(peer.reads() == "request");
+        CHECK(peer.connection->error() == (is_reset ? errc::connection_reset : errc::timed_out));
+        peer.releases();
+        CHECK(peer.sees() == nothing);
+        CHECK(peer.pool.charged_bytes() == 0);
+    }
+}
+
 TEST_CASE("a client that is never heard again: the program is told, the queue has room") {
     scripted_peer peer{state::closed};
     opens_fast(peer);

@@ -9,8 +9,6 @@ using namespace weft::test;
 using weft::net::errc;
 using weft::net::tcp::connection;
 using weft::net::tcp::cookie_policy;
-using weft::net::tcp::segment;
-using weft::net::tcp::sequence_number;
 using weft::net::tcp::state;
 
 namespace {
@@ -86,6 +84,7 @@ TEST_CASE("connections take at most half of the memory, and those that exist go 
     CHECK_FALSE(others.opens(5000));
     for (std::uint16_t port = 2000; port < 2004; ++port) {
         (void)others.says(port, rst(7001));
+        peer.listener->accept().release(peer.now);
     }
     CHECK(others.opens(5000));
 }
@@ -236,20 +235,10 @@ TEST_CASE("ports in TIME-WAIT are used up until it ends") {
     };
     for (int i = 0; i < 4; ++i) {
         connection* c = opens().value();
-        const auto says = [&](tcp_flags flags, std::uint32_t seq) {
-            segment seg;
-            seg.flags = flags | tcp_flags::ack;
-            seg.seq = sequence_number{seq};
-            seg.ack = sequence_number{peer.sees_last().end()};
-            seg.wnd = 1000;
-            peer.demux.on_segment({local.address, scripted_peer::tuple().remote_address,
-                                   c->local().port, scripted_peer::tuple().remote_port},
-                                  seg, peer.now);
-        };
-        says(tcp_flags::syn, 7000);
+        peer.sends_on(c->tuple(), syn_ack(7000, peer.sees_last().end()));
         (void)peer.sees();
         REQUIRE(c->close(peer.now).has_value());
-        says(tcp_flags::fin, 7001);
+        peer.sends_on(c->tuple(), fin_ack(7001, peer.sees_last().end()));
         REQUIRE(c->state() == state::time_wait);
         c->release(peer.now);
         (void)peer.sees_all();

@@ -288,14 +288,56 @@ TEST_CASE("closing a listener resets the children that nobody has accepted") {
     CHECK(peer.demux.connection_count() == 0);
 }
 
-TEST_CASE("a child whose peer gives up before it is accepted leaves the queue") {
+TEST_CASE("a child that is reset before it is accepted waits on, with its text and its error") {
     scripted_peer peer = in_state(state::syn_received, {.passive = true});
     peer.sends(ack(5001, 1001));
-    REQUIRE(peer.listener->can_accept());
-    peer.sends(rst(5001));
-    CHECK_FALSE(peer.listener->can_accept());
-    CHECK(peer.listener->queued() == 0);
-    CHECK(peer.demux.connection_count() == 0);
+    peer.sends(data(5001, 1001, "last words"));
+    (void)peer.sees_all();
+    peer.sends(rst(5011));
+    CHECK(peer.demux.connection_count() == 0);  // the four-tuple is free
+    CHECK(peer.counters.tcp_current_established == 0);
+    CHECK(peer.listener->queued() == 1);
+    CHECK(peer.listener->pending() == 0);
+    peer.sends(syn(9000));
+    const script_segment answer = peer.sees();
+    CHECK(answer.has(tcp_flags::syn | tcp_flags::ack));
+    peer.sends(ack(9001, answer.seq + 1));
+    CHECK(peer.listener->queued() == 2);
+
+    peer.accepts();
+    CHECK(peer.connection->state() == state::closed);
+    CHECK(peer.connection->remote() == scripted_peer::tuple().remote());
+    CHECK(peer.reads() == "last words");
+    CHECK(peer.connection->error() == errc::connection_reset);
+    peer.releases();
+    CHECK(peer.sees() == nothing);
+    peer.accepts();
+    CHECK(peer.connection->state() == state::established);
+}
+
+TEST_CASE(
+    "children that ended before they were accepted fill the backlog, and go with the listener") {
+    script_options o{.passive = true};
+    o.config.syn_cookies = weft::net::tcp::cookie_policy::never;
+    scripted_peer peer = in_state(state::closed, o);
+    peer.listener =
+        peer.demux.listen(scripted_peer::tuple().local(), {.backlog = 3}, peer.now).value();
+    for (std::uint16_t port = 1; port <= 5; ++port) {
+        peer.sends_from(port, syn(1));
+        const script_segment answer = peer.sees();
+        if (answer == nothing) continue;
+        peer.sends_from(port, ack(2, answer.seq + 1));
+        peer.sends_from(port, data(2, answer.seq + 1, "text"));
+        (void)peer.sees_all();
+        peer.sends_from(port, rst(6));
+    }
+    CHECK(peer.listener->queued() == 3);
+    CHECK(peer.counters.tcp_syn_dropped == 2);
+    CHECK(peer.pool.charged_bytes() >= 3 * sizeof(weft::net::tcp::connection));
+    peer.demux.close(*std::exchange(peer.listener, nullptr), peer.now);
+    CHECK(peer.sees() == nothing);  // no more of them: they were reset
+    CHECK(peer.pool.charged_bytes() == 0);
+    CHECK(peer.pool.bytes_out() == 0);
 }
 
 TEST_CASE("what is written before the connection is open goes out when it is") {

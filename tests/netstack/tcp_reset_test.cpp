@@ -195,26 +195,15 @@ TEST_CASE("a connection is challenged twice a second at most (RFC 5961 section 7
 
 TEST_CASE("how often one connection is challenged tells another nothing (CVE-2016-5696)") {
     scripted_peer peer = in_state(state::established);
-    const auto another = [&peer](std::uint16_t port, tcp_flags flags, std::uint32_t seq) {
-        weft::net::tcp::four_tuple tuple = scripted_peer::tuple();
-        tuple.local_port = port;
-        weft::net::tcp::segment seg;
-        seg.flags = flags;
-        seg.seq = weft::net::tcp::sequence_number{seq};
-        const auto seen = peer.sees_last();
-        seg.ack = weft::net::tcp::sequence_number{seen.end()};
-        seg.wnd = 1000;
-        peer.demux.on_segment(tuple, seg, peer.now);
-    };
     std::vector<weft::net::tcp::connection*> others;
     for (std::uint16_t port = 1000; port < 1500; ++port) {
-        weft::net::endpoint local = scripted_peer::tuple().local();
-        local.port = port;
+        weft::net::tcp::four_tuple another = scripted_peer::tuple();
+        another.local_port = port;
         others.push_back(
-            peer.demux.connect(local, scripted_peer::tuple().remote(), {}, peer.now).value());
-        another(port, tcp_flags::syn | tcp_flags::ack, 7000);
+            peer.demux.connect(another.local(), another.remote(), {}, peer.now).value());
+        peer.sends_on(another, syn_ack(7000, peer.sees_last().end()));
         (void)peer.sees_all();
-        for (int i = 0; i < 10; ++i) another(port, tcp_flags::rst, 7100);
+        for (int i = 0; i < 10; ++i) peer.sends_on(another, rst(7100));
     }
     CHECK(peer.counters.tcp_challenge_acks == 500);
     (void)peer.sees_all();

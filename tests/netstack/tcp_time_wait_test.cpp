@@ -31,7 +31,6 @@ TEST_CASE("a connection in TIME-WAIT that nobody holds is a record and no TCB") 
     peer.demux.for_each_connection([&](weft::net::tcp::connection&) { ++tcbs; });
     CHECK(tcbs == 0);
     CHECK(peer.demux.connection_count() == 1);
-    CHECK(sizeof(weft::net::tcp::time_wait_record) <= 112);
     CHECK(peer.state() == state::time_wait);
     peer.waits(59s);
     CHECK(peer.state() == state::time_wait);
@@ -292,18 +291,10 @@ TEST_CASE("records in TIME-WAIT are bounded; the oldest gives way, and is counte
         weft::net::tcp::four_tuple tuple = scripted_peer::tuple();
         tuple.local_port = static_cast<std::uint16_t>(1000 + i);
         auto* c = peer.demux.connect(tuple.local(), tuple.remote(), {}, peer.now).value();
-        const auto gives = [&](tcp_flags flags, std::uint32_t seq) {
-            weft::net::tcp::segment seg;
-            seg.flags = flags;
-            seg.seq = weft::net::tcp::sequence_number{seq};
-            seg.ack = weft::net::tcp::sequence_number{peer.sees_last().end()};
-            seg.wnd = 1000;
-            peer.demux.on_segment(tuple, seg, peer.now);
-        };
-        gives(tcp_flags::syn | tcp_flags::ack, 7000);
+        peer.sends_on(tuple, syn_ack(7000, peer.sees_last().end()));
         (void)peer.sees();
         REQUIRE(c->close(peer.now).has_value());
-        gives(tcp_flags::fin | tcp_flags::ack, 7001);
+        peer.sends_on(tuple, fin_ack(7001, peer.sees_last().end()));
         REQUIRE(c->state() == state::time_wait);
         c->release(peer.now);
         (void)peer.sees_all();

@@ -74,8 +74,9 @@ public:
     /// Completes when there is one: the third step of the handshake has arrived, and the connection
     /// is ESTABLISHED or further; with `listen_options::fast_open_queue` also when a SYN came with
     /// a cookie (RFC 7413): the connection is in SYN-RECEIVED then, can be read from and written
-    /// to, and ends with `errc::timed_out` when nobody goes on with it. Resumes on the host's loop.
-    /// Any number may wait, first come first served. Cancelling takes nothing. Errors:
+    /// to, and ends with `errc::timed_out` when nobody goes on with it. A connection that ended
+    /// while it waited is handed over too: reads give what came, then the error. Resumes on the
+    /// host's loop. Any number may wait, first come first served. Cancelling takes nothing. Errors:
     /// `errc::closing` when the listener was closed, `weft::errc::canceled`.
     [[nodiscard]] awaiter<accept_operation> accept() noexcept {
         return awaiter<accept_operation>{listening_.get()};

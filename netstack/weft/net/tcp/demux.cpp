@@ -74,6 +74,7 @@ void demux::close(listener& l, instant now) {
         if (c.parent_ == &l) children.push_back(&c);
     });
     for (connection* c : children) c->abort(now);
+    while (l.can_accept()) bury(l.accept());  // over, now or since a while: nobody will hear how
     forget_fast_open_of(l);
     syn_cache_.reset_all(l, now);
     reap();
@@ -196,10 +197,9 @@ connection* demux::make(const four_tuple& tuple, const connection_options& optio
 
 void demux::forget(connection& c) noexcept {
     table_.erase(c);
+    if (c.is_in_accept_queue()) return;  // whoever accepts it reads what came, and how it ended
     if (c.parent_ != nullptr) {
-        const bool was_queued = c.list_hook<signaled_tag>::is_linked();
-        --(was_queued ? c.parent_->queued_ : c.parent_->pending_);
-        c.list_hook<signaled_tag>::unlink();
+        --c.parent_->pending_;
         bury(c);
     } else if (c.orphan_) {
         bury(c);

@@ -199,7 +199,8 @@ private:
                                   tcp_flags flags) const noexcept;
     [[nodiscard]] tcp_flags syn_ack_flags(const handshake& h) const noexcept;
     [[nodiscard]] wire::tcp_options syn_ack_options(const handshake& h, instant now) const noexcept;
-    /// A connection reached CLOSED: out of the table, and buried if nobody holds a handle.
+    /// A connection reached CLOSED: out of the table, and buried if nobody holds a handle or will
+    /// accept it.
     void forget(connection& c) noexcept;
     /// To be destroyed by reap(), when no code of the connection is running any more.
     void bury(connection& c) noexcept { dead_.push_back(c); }

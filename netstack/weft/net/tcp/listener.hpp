@@ -3,7 +3,8 @@
 //
 // Holds the children whose handshake is complete until they are accepted (or not yet complete, with
 // Fast Open), and counts those under way. Both are bounded by the backlog. "Return to LISTEN" in
-// the RFC is the end of a child here.
+// the RFC is the end of a child here. One that ends in the queue stays there, as in Linux: what it
+// brought is for whoever accepts it, and so is the error.
 
 #include <weft/base/intrusive_list.hpp>
 #include <weft/base/operation.hpp>
