@@ -170,7 +170,11 @@ TEST_CASE("a lost SYN,ACK, a lost third step: everything arrives once") {
         CHECK(conversations(on, 1)[0].how == outcome::no_cookie);
         auto& from = lost == tcp_flags::ack ? on.client : on.server;
         on.world.device_of(from).set_filter(drop_flags{lost, 1});
-        CHECK(conversations(on, 1).size() == 1);
+        const auto answers = conversations(on, 1);
+        CHECK(answers[0].how == outcome::text_acknowledged);
+        CHECK((answers[0].after > 1s) == lost.has(tcp_flags::syn));  // the SYN,ACK's timeout
+        CHECK(on.server.counters().tcp_fast_open_passive == 1);
+        CHECK(on.world.device_of(from).statistics().filtered == 1);
         on.settle();
         CHECK(on.world.bytes_in_use() == 0);
     }
