@@ -13,11 +13,6 @@ static_assert(sizeof(connection) <= 544, "what an idle connection costs, besides
 
 namespace {
 
-std::uint32_t to_ms(duration d) noexcept {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
-    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, 0xffff'ffff));
-}
-
 bool is_current(tcp::state s) noexcept {
     return is_one_of(s, state::established, state::close_wait);
 }
@@ -51,11 +46,11 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
       tunes_receiving_{options.receive_buffer_bytes == 0},
       send_limit_{std::max(options.send_buffer_bytes, smallest_buffer)},
       receive_limit_{initial_receive_limit(options, owner.config_)},
-      user_timeout_ms_{to_ms(options.user_timeout)},
       hop_limit_{options.hop_limit},
       tuple_{tuple},
       id_{id} {
     soft_errors_ = options.soft_errors;
+    set_user_timeout(options.user_timeout);
     set_traffic_class(options.traffic_class);
     peer_mss_ = tuple.remote_address.is_v4() ? 536 : 1220;  // MUST-15
     ts_offset_ = owner.timestamp_offset(tuple);
@@ -169,10 +164,6 @@ std::uint8_t connection::hop_limit() const noexcept {
     return hop_limit_ != 0 ? hop_limit_ : settings().hop_limit;
 }
 
-void connection::note_soft_error(errc what) noexcept {
-    if (soft_errors_) soft_error_ = static_cast<std::uint8_t>(what);
-}
-
 /// RFC 6928 §2; one segment after a SYN that had to be repeated (RFC 5681 §3.1).
 std::uint32_t connection::initial_window() const noexcept {
     if (syn_was_lost_) return mss_;
@@ -189,10 +180,5 @@ std::uint32_t connection::slow_start_threshold() const noexcept {
 }
 
 duration connection::rto() const noexcept { return rto_.timeout(settings()); }
-
-std::error_code connection::take_soft_error() noexcept {
-    const std::uint8_t e = std::exchange(soft_error_, {});
-    return e == 0 ? std::error_code{} : make_error_code(static_cast<errc>(e));
-}
 
 }  // namespace weft::net::tcp

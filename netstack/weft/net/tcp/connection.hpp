@@ -6,11 +6,11 @@
 // signals and keeps waiter slots for whoever hosts it. Kinds of method by name: `on_*` is input
 // from the world, a bare verb a user's call, `poll_*` output, nouns and `is_*`/`can_*` are queries.
 //
-// The sources follow RFC 9293 §3.10: connection_input.cpp (§3.10.7, segment arrives, in its order
-// of checks), connection_calls.cpp (§3.10.1–6), connection_timers.cpp (§3.10.8),
-// connection_output.cpp (§3.8, what to send now), connection_fast_open.cpp (RFC 7413). The
-// transitions are one table, in state.hpp.
-// Variables keep RFC names.
+// The transitions are one table, in state.hpp; connection_input.cpp is RFC 9293 §3.10.7, segment
+// arrives, in its order of checks (of which connection_ack.cpp is the fifth, connection_text.cpp
+// the sixth and seventh), connection_calls.cpp §3.10.1–6, connection_timers.cpp §3.10.8. What to
+// send now (§3.8) is connection_output.cpp. By concern: connection_buffers, _errors, _fast_open,
+// _info, _path. Variables keep RFC names.
 
 #include <weft/base/instant.hpp>
 #include <weft/base/intrusive_list.hpp>
@@ -24,12 +24,14 @@
 #include <weft/net/tcp/connection_statistics.hpp>
 #include <weft/net/tcp/ecn.hpp>
 #include <weft/net/tcp/fast_open.hpp>
+#include <weft/net/tcp/fast_open_queue.hpp>
 #include <weft/net/tcp/handshake.hpp>
 #include <weft/net/tcp/options.hpp>
 #include <weft/net/tcp/receive_buffer.hpp>
 #include <weft/net/tcp/retransmission_timer.hpp>
 #include <weft/net/tcp/sack_reporter.hpp>
 #include <weft/net/tcp/segment.hpp>
+#include <weft/net/tcp/segment_checks.hpp>
 #include <weft/net/tcp/send_buffer.hpp>
 #include <weft/net/tcp/sent_ranges.hpp>
 #include <weft/net/tcp/state.hpp>
@@ -297,17 +299,25 @@ private:
     void on_synchronized_segment(segment& seg, instant now);
     verdict check_timestamps(const segment& seg, instant now);
     verdict check_sequence(segment& seg, instant now);
+    verdict check_repeated_syn(segment& seg, instant now);
     verdict check_reset(const segment& seg, instant now);
     verdict check_syn(const segment& seg, instant now);
     verdict check_ack(const segment& seg, instant now);
     verdict check_fin_acked(instant now);
     void check_urgent(const segment& seg) noexcept;
     void note_urgent_read() noexcept;
+    void refuse_text(segment& seg) noexcept;
     verdict take_text(segment& seg, instant now);
+    void hold_text(const segment& seg);
+    void append_text(slice text);
     void check_fin(instant now);
     void take_syn_options(const segment& syn, instant now);
     void update_mss(instant now) noexcept;
     void note_timestamp(const segment& seg, instant now) noexcept;
+    /// RFC 7323 §5.5: one that is older says nothing.
+    [[nodiscard]] bool is_ts_recent_valid(instant now) const noexcept {
+        return now - ts_recent_at_ < std::chrono::hours{24 * 24};
+    }
     void note_text_for_tuning(const segment& seg, instant now) noexcept;
     void on_read(std::uint32_t count, instant now);
     void note_traffic_class(const segment& seg) noexcept;
@@ -323,9 +333,11 @@ private:
                                     instant now) noexcept;
     void note_duplicate_text(sequence_number begin, sequence_number end);
     void note_held_twice(const segment& seg);
+    sack_reporter& reporter();
     void take_window(const segment& seg, instant now) noexcept;
     void trim(segment& seg);
-    void send_challenge_ack(instant now) noexcept;
+    void answer_with(answer a, instant now) noexcept;
+    void acknowledge_at_once() noexcept;
     void schedule_ack(instant now) noexcept;
     void enter_established(event e, instant now);
 
@@ -345,6 +357,7 @@ private:
     void conclude_fast_open(const segment& seg, instant now);
     void conclude_active_fast_open(const segment& seg, instant now);
     void abandon_fast_open(event e, instant now);
+    void drop_fast_open(fast_open_queue::ending how, instant now);
     bool repeat_syn_without_text(std::uint32_t mtu_bytes, std::uint32_t quoted_bytes) noexcept;
     /// Text may leave: our SYN is acknowledged, or the client's cookie stands for that.
     [[nodiscard]] bool may_send_text() const noexcept {
@@ -524,7 +537,7 @@ private:
 
     std::uint32_t send_limit_;
     std::uint32_t receive_limit_;
-    std::uint32_t user_timeout_ms_;
+    std::uint32_t user_timeout_ms_ = 0;  ///< 0: the default
     std::uint8_t keepalive_probes_sent_ = 0;
     std::uint8_t traffic_class_ = 0;   ///< without ECN's bits
     std::uint8_t received_class_ = 0;  ///< without ECN's bits

@@ -31,7 +31,7 @@ connection::verdict connection::check_ack(const segment& seg, instant now) {
     // RFC 5961 §5 (MAY-12): neither beyond what was sent nor older than the largest window.
     if (seg.ack > snd_.nxt || seg.ack < snd_.una - snd_.max_wnd) {
         ++owner_.counters_.tcp_bad_acknowledgments;
-        send_challenge_ack(now);
+        answer_with(answer::challenge, now);
         return verdict::drop;
     }
     take_acknowledgment(seg, now);
@@ -133,7 +133,7 @@ void connection::note_delivered(const sent_range& r, const segment& seg, deliver
     // RFC 8985 §6.2 step 2: an echo from before its last transmission is of an earlier one.
     const bool is_last_copy =
         !timestamps_ || !seg.options.has_timestamps() ||
-        static_cast<std::int32_t>(seg.options.timestamps().echo - timestamp_now(r.sent_at)) >= 0;
+        !is_older_timestamp(seg.options.timestamps().echo, timestamp_now(r.sent_at));
     tx_->recovery.on_delivered(r, is_last_copy, now);
     tx_->rate.on_delivered(r.delivery, r.sent_at, r.size(), now);
 }
@@ -218,8 +218,7 @@ duration connection::take_round_trip_sample(const sent_ranges::acknowledged& don
     // can have been answered by now, the first answer may have been lost: no sample, or each such
     // loss would stretch the timeout.
     const std::uint32_t echo = seg.options.timestamps().echo;
-    const bool is_earlier_copy =
-        static_cast<std::int32_t>(echo - timestamp_now(done.resent_at)) < 0;
+    const bool is_earlier_copy = is_older_timestamp(echo, timestamp_now(done.resent_at));
     if (is_earlier_copy && now - done.resent_at >= rto_.smoothed() / 2) {
         if (rto_.has_sample()) {
             rto_.on_untimed_ack();

@@ -175,11 +175,6 @@ void connection::set_traffic_class(std::uint8_t value) noexcept {
 
 void connection::set_hop_limit(std::uint8_t value) noexcept { hop_limit_ = value; }
 
-void connection::set_soft_errors(bool on) noexcept {
-    soft_errors_ = on;
-    if (!on) soft_error_ = 0;
-}
-
 /// RFC 7323 §3.2: a timestamp "SHOULD be sent in an <RST> segment", too.
 reply connection::reset_at(sequence_number seq, tcp_flags flags, instant now) const noexcept {
     reply r{tuple_, seq.value(), 0, flags, traffic_class_, hop_limit_};

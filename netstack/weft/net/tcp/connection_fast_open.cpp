@@ -64,10 +64,7 @@ void connection::add_fast_open(outgoing& out, tx_slot& slot, instant now) {
 /// Our SYN is acknowledged: "Client: Receiving SYN-ACK", "Server: Receiving ACK".
 void connection::conclude_fast_open(const segment& seg, instant now) {
     if (!passive_) conclude_active_fast_open(seg, now);
-    if (fast_open_->counted != nullptr) {
-        fast_open_->counted->fast_open_.remove(fast_open_queue::ending::in_order, now);
-    }
-    fast_open_.reset();
+    drop_fast_open(fast_open_queue::ending::in_order, now);
 }
 
 void connection::conclude_active_fast_open(const segment& seg, instant now) {
@@ -108,16 +105,16 @@ void connection::conclude_active_fast_open(const segment& seg, instant now) {
 
 /// The connection ends before its SYN was acknowledged.
 void connection::abandon_fast_open(event e, instant now) {
-    if (fast_open_->counted != nullptr) {
-        fast_open_->counted->fast_open_.remove(e == event::got_reset
-                                                   ? fast_open_queue::ending::reset
-                                                   : fast_open_queue::ending::in_order,
-                                               now);
-    }
     // No answer at all, or an ICMP error instead (§4.1.3.1).
     if (!passive_ && e == event::timed_out && snd_.nxt != snd_.iss) {
         owner_.fast_open_cache_.on_failure(tuple_, settings().fast_open_pause, now);
     }
+    using enum fast_open_queue::ending;
+    drop_fast_open(e == event::got_reset ? reset : in_order, now);
+}
+
+void connection::drop_fast_open(fast_open_queue::ending how, instant now) {
+    if (fast_open_->counted != nullptr) fast_open_->counted->fast_open_.remove(how, now);
     fast_open_.reset();
 }
 
@@ -153,12 +150,8 @@ void connection::on_fast_open(const handshake& h, const wire::tcp_fast_open_cook
         rcv_.fin = syn.seq + syn.text.size();
     }
     if (syn.text.empty()) return;
-    const std::uint32_t advance = received_.append(std::move(syn.text), rcv_.nxt);
-    rcv_.nxt += advance;
-    owner_.counters_.tcp_bytes_received += advance;
-    statistics().bytes_received += advance;
+    append_text(std::move(syn.text));
     fast_open_outcome_ = fast_open_outcome::text_acknowledged;
-    raise(wait::readable);
 }
 
 }  // namespace weft::net::tcp

@@ -24,8 +24,7 @@ void connection::arm() noexcept {
 void connection::on_timer(instant now) {
     if (ack_at_ <= now) {
         ack_at_ = never;
-        ack_now_ = true;
-        mark_transmit();
+        acknowledge_at_once();
     }
     if (tx_ != nullptr) on_transmission_timer(now);
     if (retransmit_at_ <= now) on_retransmission_timeout(now);

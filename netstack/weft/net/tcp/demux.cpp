@@ -230,7 +230,7 @@ bool demux::may_reopen(const time_wait_facts& old, const segment& seg) noexcept 
     if (config_.timestamps && seg.options.has_timestamps()) {
         if (!old.has_timestamps) return true;
         const std::uint32_t value = seg.options.timestamps().value;
-        if (value != old.ts_recent) return static_cast<std::int32_t>(value - old.ts_recent) > 0;
+        if (value != old.ts_recent) return is_older_timestamp(old.ts_recent, value);
     }
     return seg.seq >= old.rcv_nxt;  // beyond the number of its FIN
 }

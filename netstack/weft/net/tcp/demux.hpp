@@ -224,7 +224,15 @@ private:
     /// RFC 5961 §7: one connection's limit, and the stack's if there is one; counted either way.
     [[nodiscard]] bool may_challenge(challenge_throttle& of, instant now) noexcept;
     [[nodiscard]] bool may_challenge_at_all(instant now) noexcept;
+    /// Of one that failed the first check of §3.10.7.4.
+    void count_unacceptable(const segment& seg, sequence_number rcv_nxt) noexcept {
+        const bool is_old = !seg.text.empty() && seg.seq < rcv_nxt;
+        ++(is_old ? counters_.tcp_duplicate_segments : counters_.tcp_out_of_window);
+    }
     /// RFC 7323 §5.4: a millisecond clock, from an origin that a stranger cannot tell.
+    [[nodiscard]] std::uint32_t timestamp_for(const four_tuple& tuple, instant now) const noexcept {
+        return timestamp_clock(now) + timestamp_offset(tuple);
+    }
     [[nodiscard]] static std::uint32_t timestamp_clock(instant now) noexcept {
         return static_cast<std::uint32_t>(
             std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());

@@ -81,8 +81,7 @@ bool demux::take_cookie(listener& l, const four_tuple& tuple, segment& seg, inst
     if (seg.has(tcp_flags::syn) || !last_cookie_at_ || now - *last_cookie_at_ > validity) {
         return false;  // nobody can have one
     }
-    const std::uint32_t clock = timestamp_clock(now) + timestamp_offset(tuple);
-    std::optional<handshake> proven = cookies_.taste(tuple, seg, clock, now);
+    std::optional<handshake> proven = cookies_.taste(tuple, seg, timestamp_for(tuple, now), now);
     if (!proven) {
         ++counters_.tcp_syn_cookies_invalid;
         return false;
@@ -146,7 +145,7 @@ wire::tcp_options demux::syn_ack_options(const handshake& h, instant now) const 
     }
     if (h.may_selectively_acknowledge) options.set_sack_permitted();
     if (h.has_timestamps) {
-        options.set_timestamps({timestamp_clock(now) + timestamp_offset(h.tuple), h.ts_recent});
+        options.set_timestamps({timestamp_for(h.tuple, now), h.ts_recent});
     }
     return options;
 }

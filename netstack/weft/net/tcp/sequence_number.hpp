@@ -1,6 +1,7 @@
 #pragma once
 // Sequence numbers with their modular order (RFC 9293 §3.4): `a < b` means that b lies within the
-// 2^31 numbers behind a. The order is not transitive; compare only numbers of one window.
+// 2^31 numbers behind a. The order is not transitive; compare only numbers of one window. The same
+// of timestamps.
 
 #include <cstdint>
 
@@ -61,6 +62,11 @@ struct sequence_span {
 }
 [[nodiscard]] constexpr sequence_number earlier_of(sequence_number a, sequence_number b) noexcept {
     return a < b ? a : b;
+}
+
+/// RFC 7323 §5.2: a TSval that was sent before `b`.
+[[nodiscard]] constexpr bool is_older_timestamp(std::uint32_t a, std::uint32_t b) noexcept {
+    return static_cast<std::int32_t>(a - b) < 0;
 }
 
 }  // namespace weft::net::tcp

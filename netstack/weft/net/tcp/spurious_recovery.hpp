@@ -38,7 +38,7 @@ public:
     [[nodiscard]] bool on_advance(bool has_echo, std::uint32_t echo) noexcept {
         if (!watching_ || eifel_decided_ || retransmitted_ == 0) return false;
         eifel_decided_ = true;
-        return has_echo && static_cast<std::int32_t>(echo - first_timestamp_) < 0;
+        return has_echo && is_older_timestamp(echo, first_timestamp_);
     }
 
     /// The peer has received [begin, end) twice. True: everything that was sent again was needless.

@@ -160,35 +160,21 @@ syn_cache::outcome syn_cache::on_segment(half_open& h, segment& seg, instant now
     return check_ack(h, seg, now) == verdict::pass ? outcome::complete : outcome::pending;
 }
 
-/// PAWS, RFC 7323 §5.3; §3.2 for a missing option.
 syn_cache::verdict syn_cache::check_timestamps(half_open& h, const segment& seg, instant now) {
-    if (!h.has_timestamps || seg.has(tcp_flags::rst)) {
-        return verdict::pass;
-    }
-    if (seg.options.has_timestamps()) {
-        const std::uint32_t value = seg.options.timestamps().value;
-        if (static_cast<std::int32_t>(value - h.ts_recent) >= 0) return verdict::pass;
-        if (seg.len() == 0) {
-            send_challenge_ack(h, now);
-        } else {
-            send_ack(h, now);
-        }
-    }
+    if (!h.has_timestamps) return verdict::pass;
+    const std::optional<answer> rejected = check_paws(seg, h.ts_recent);
+    if (!rejected) return verdict::pass;
     ++owner_.counters_.tcp_paws_rejected;
+    answer_with(*rejected, h, now);
     return verdict::drop;
 }
 
 syn_cache::verdict syn_cache::check_sequence(half_open& h, const segment& seg, instant now) {
     const std::uint32_t wnd = owner_.syn_window(h.parent->options().connection);
     const sequence_number next = h.irs + 1;
-    const std::uint32_t len = seg.len();
-    const auto in_window = [&](sequence_number s) { return s - next < wnd; };
-    const bool is_acceptable =
-        len == 0 ? in_window(seg.seq) || (!seg.has(tcp_flags::rst) && seg.seq - next == wnd)
-                 : in_window(seg.seq) || in_window(seg.seq + (len - 1));
     // The peer's SYN again: whatever text it carries, the SYN itself is behind us.
     const bool is_syn_again = seg.has(tcp_flags::syn) && seg.seq == h.irs;
-    if (is_acceptable && !is_syn_again) return verdict::pass;
+    if (is_acceptable(seg, {next, next + wnd}) && !is_syn_again) return verdict::pass;
     if (seg.has(tcp_flags::rst)) return verdict::drop;
     if (is_syn_again) {                                                    // our SYN,ACK was lost
         if (!seg.has(tcp_flags::ece | tcp_flags::cwr)) h.has_ecn = false;  // RFC 3168 §6.1.1.1
@@ -199,13 +185,8 @@ syn_cache::verdict syn_cache::check_sequence(half_open& h, const segment& seg, i
         }
         return verdict::drop;
     }
-    const bool is_old = !seg.text.empty() && seg.seq < next;
-    ++(is_old ? owner_.counters_.tcp_duplicate_segments : owner_.counters_.tcp_out_of_window);
-    if (len == 0) {  // answering answers is how ACK loops begin
-        send_challenge_ack(h, now);
-    } else {
-        send_ack(h, now);
-    }
+    owner_.count_unacceptable(seg, next);
+    answer_with(answer_to_unacceptable(seg), h, now);
     return verdict::drop;
 }
 
@@ -213,7 +194,7 @@ syn_cache::verdict syn_cache::check_sequence(half_open& h, const segment& seg, i
 syn_cache::verdict syn_cache::check_reset(half_open& h, const segment& seg, instant now) {
     if (!seg.has(tcp_flags::rst)) return verdict::pass;
     if (seg.seq != h.irs + 1) {
-        send_challenge_ack(h, now);
+        answer_with(answer::challenge, h, now);
     } else {
         ++owner_.counters_.tcp_resets_received;
         end(h, event::got_reset, now);
@@ -246,14 +227,14 @@ void syn_cache::send_ack(const half_open& h, instant now) {
     owner_.network_.send_reply(r, now);
 }
 
-void syn_cache::send_challenge_ack(half_open& h, instant now) {
-    if (owner_.may_challenge(h.challenges_, now)) send_ack(h, now);
+void syn_cache::answer_with(answer a, half_open& h, instant now) {
+    if (a == answer::none) return;
+    if (a == answer::acknowledge || owner_.may_challenge(h.challenges_, now)) send_ack(h, now);
 }
 
 void syn_cache::add_timestamps(const half_open& h, reply& r, instant now) const noexcept {
     if (!h.has_timestamps) return;
-    r.options.set_timestamps(
-        {demux::timestamp_clock(now) + owner_.timestamp_offset(h.tuple()), h.ts_recent});
+    r.options.set_timestamps({owner_.timestamp_for(h.tuple(), now), h.ts_recent});
 }
 
 }  // namespace weft::net::tcp

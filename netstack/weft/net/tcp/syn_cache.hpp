@@ -14,6 +14,7 @@
 #include <weft/net/tcp/challenge_throttle.hpp>
 #include <weft/net/tcp/handshake.hpp>
 #include <weft/net/tcp/listener.hpp>
+#include <weft/net/tcp/segment_checks.hpp>
 #include <weft/net/tcp/state.hpp>
 #include <weft/net/tcp/tuple_table.hpp>
 
@@ -96,7 +97,7 @@ private:
     verdict check_reset(half_open& h, const segment& seg, instant now);
     verdict check_ack(const half_open& h, const segment& seg, instant now);
     void send_ack(const half_open& h, instant now);
-    void send_challenge_ack(half_open& h, instant now);
+    void answer_with(answer a, half_open& h, instant now);
     /// To a segment of a handshake that has timestamps (RFC 7323 §3.2; a RST SHOULD, too).
     void add_timestamps(const half_open& h, reply& r, instant now) const noexcept;
     void on_timeout(instant now) noexcept;

@@ -58,7 +58,7 @@ sequence_number syn_cookies::bake(handshake& h, instant now) const noexcept {
 
 std::uint32_t syn_cookies::timestamp(const handshake& h, std::uint32_t clock) noexcept {
     const std::uint32_t value = (clock & ~option_mask) | options_of(h);
-    return static_cast<std::int32_t>(value - clock) > 0 ? value - (option_mask + 1) : value;
+    return is_older_timestamp(clock, value) ? value - (option_mask + 1) : value;
 }
 
 std::optional<handshake> syn_cookies::taste(const four_tuple& tuple, const segment& ack,

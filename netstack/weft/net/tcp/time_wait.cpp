@@ -62,60 +62,42 @@ void time_wait_table::on_segment(time_wait_record& r, const segment& seg, instan
     if (seg.has(tcp_flags::rst)) {  // second
         check_reset(r, seg, now);
     } else if (seg.has(tcp_flags::syn)) {  // fourth, RFC 5961 §4
-        send_challenge_ack(r, now);
+        answer_with(answer::challenge, r, now);
     } else if (seg.has(tcp_flags::ack) &&
                (seg.ack > r.snd_nxt || seg.ack < r.snd_nxt - r.snd_max_wnd)) {
         ++owner_.counters_.tcp_bad_acknowledgments;  // fifth, RFC 5961 §5
-        send_challenge_ack(r, now);
+        answer_with(answer::challenge, r, now);
     }
     // The rest cannot occur: a FIN of the peer has been received (§3.10.7.4, sixth to eighth).
 }
 
-/// PAWS, RFC 7323 §5.3; §3.2 for a missing option.
 time_wait_table::verdict time_wait_table::check_timestamps(time_wait_record& r, const segment& seg,
                                                            instant now) {
-    if (!r.has_timestamps || seg.has(tcp_flags::rst)) return verdict::pass;
-    if (seg.options.has_timestamps()) {
-        const std::uint32_t value = seg.options.timestamps().value;
-        if (static_cast<std::int32_t>(value - r.ts_recent) >= 0) return verdict::pass;
-        if (seg.len() == 0) {
-            send_challenge_ack(r, now);
-        } else {
-            send_ack(r, now);
-        }
-    }
+    if (!r.has_timestamps) return verdict::pass;
+    const std::optional<answer> rejected = check_paws(seg, r.ts_recent);
+    if (!rejected) return verdict::pass;
     ++owner_.counters_.tcp_paws_rejected;
+    answer_with(*rejected, r, now);
     return verdict::drop;
 }
 
 time_wait_table::verdict time_wait_table::check_sequence(time_wait_record& r, const segment& seg,
                                                          instant now) {
-    const std::uint32_t len = seg.len();
-    const auto in_window = [&](sequence_number s) { return s - r.rcv_nxt < r.rcv_wnd; };
-    const bool is_at_edge = seg.seq - r.rcv_nxt == r.rcv_wnd;
-    const bool is_acceptable =
-        len == 0
-            ? in_window(seg.seq) || (is_at_edge && (r.rcv_wnd == 0 || !seg.has(tcp_flags::rst)))
-            : in_window(seg.seq) || in_window(seg.seq + (len - 1));
-    if (is_acceptable) return verdict::pass;
+    if (is_acceptable(seg, {r.rcv_nxt, r.rcv_nxt + r.rcv_wnd})) return verdict::pass;
     if (seg.has(tcp_flags::rst)) return verdict::drop;
+    owner_.count_unacceptable(seg, r.rcv_nxt);
+    const answer due = answer_to_unacceptable(seg);
     // The peer's FIN again, or what leads up to it: our last ACK was lost. "Acknowledge it, and
     // restart the 2 MSL timeout."
-    if (seg.has(tcp_flags::fin) || !seg.text.empty()) restart(r, now);
-    const bool is_old = !seg.text.empty() && seg.seq < r.rcv_nxt;
-    ++(is_old ? owner_.counters_.tcp_duplicate_segments : owner_.counters_.tcp_out_of_window);
-    if (seg.has(tcp_flags::fin) || !seg.text.empty()) {
-        send_ack(r, now);
-    } else {  // answering answers is how ACK loops begin
-        send_challenge_ack(r, now);
-    }
+    if (due == answer::acknowledge) restart(r, now);
+    answer_with(due, r, now);
     return verdict::drop;
 }
 
 /// RFC 5961 §3; RFC 1337 if so configured.
 void time_wait_table::check_reset(time_wait_record& r, const segment& seg, instant now) {
     if (seg.seq != r.rcv_nxt) {
-        send_challenge_ack(r, now);
+        answer_with(answer::challenge, r, now);
         return;
     }
     if (owner_.config_.time_wait_ignores_resets) return;
@@ -132,19 +114,19 @@ void time_wait_table::restart(time_wait_record& r, instant now) noexcept {
 }
 
 void time_wait_table::send_ack(const time_wait_record& r, instant now) {
-    reply answer{r.tuple(), r.snd_nxt.value(), r.rcv_nxt.value(), tcp_flags::ack};
-    answer.traffic_class = r.traffic_class;
-    answer.hop_limit = r.hop_limit;
-    answer.window = r.window;
+    reply ack{r.tuple(), r.snd_nxt.value(), r.rcv_nxt.value(), tcp_flags::ack};
+    ack.traffic_class = r.traffic_class;
+    ack.hop_limit = r.hop_limit;
+    ack.window = r.window;
     if (r.has_timestamps) {
-        answer.options.set_timestamps(
-            {demux::timestamp_clock(now) + owner_.timestamp_offset(r.tuple()), r.ts_recent});
+        ack.options.set_timestamps({owner_.timestamp_for(r.tuple(), now), r.ts_recent});
     }
-    owner_.network_.send_reply(answer, now);
+    owner_.network_.send_reply(ack, now);
 }
 
-void time_wait_table::send_challenge_ack(time_wait_record& r, instant now) {
-    if (owner_.may_challenge(r.challenges_, now)) send_ack(r, now);
+void time_wait_table::answer_with(answer a, time_wait_record& r, instant now) {
+    if (a == answer::none) return;
+    if (a == answer::acknowledge || owner_.may_challenge(r.challenges_, now)) send_ack(r, now);
 }
 
 }  // namespace weft::net::tcp

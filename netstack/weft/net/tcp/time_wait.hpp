@@ -13,6 +13,7 @@
 #include <weft/net/observer.hpp>
 #include <weft/net/tcp/challenge_throttle.hpp>
 #include <weft/net/tcp/segment.hpp>
+#include <weft/net/tcp/segment_checks.hpp>
 #include <weft/net/tcp/state.hpp>
 #include <weft/net/tcp/tuple_table.hpp>
 
@@ -84,7 +85,7 @@ private:
     void check_reset(time_wait_record& r, const segment& seg, instant now);
     void restart(time_wait_record& r, instant now) noexcept;
     void send_ack(const time_wait_record& r, instant now);
-    void send_challenge_ack(time_wait_record& r, instant now);
+    void answer_with(answer a, time_wait_record& r, instant now);
     void on_timeout(instant now) noexcept;
     void arm() noexcept;
 
