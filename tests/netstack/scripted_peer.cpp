@@ -186,11 +186,8 @@ void scripted_peer::flush() {
         net::tcp::connection* c = demux.transmitting();
         if (c == nullptr) return;
         const bool has_sent = c->poll_segment(out, slot_, now);
-        demux.end_turn(*c, has_sent);
-        if (!has_sent) {
-            demux.retire(*c, now);
-            continue;
-        }
+        demux.end_turn(*c, has_sent, now);
+        if (!has_sent) continue;
         left_.push_back(take(out, slot_));
         note_timestamp();
         slot_.clear();

@@ -44,7 +44,7 @@ std::uint32_t drain(scripted_peer& peer, std::uint32_t end, std::uint64_t* count
     while (auto* c = peer.demux.transmitting()) {
         weft::net::tcp::outgoing out;
         const bool has_sent = c->poll_segment(out, slot, peer.now);
-        peer.demux.end_turn(*c, has_sent);
+        peer.demux.end_turn(*c, has_sent, peer.now);
         if (has_sent && slot.payload_bytes != 0) {
             if (count != nullptr) *count += slot.payload_bytes;
             end = out.header.sequence + slot.payload_bytes;

@@ -197,7 +197,6 @@ bool stack::poll_syn_ack(tx_slot& slot, instant now) {
             continue;
         }
         if (neighbor.status == ip::resolution::waiting) {
-            h->unlink();
             neighbors_.park(hop->address, *h);
             resume_resolved();
             if (poll_arp(slot, now)) return true;
@@ -221,12 +220,10 @@ bool stack::poll_connection(tx_slot& slot, instant now) {
         ip::neighbor_answer neighbor{ip::resolution::resolved, {}};
         if (hop && is_ethernet()) neighbor = neighbors_.lookup(hop->address, now);
         if (!hop || neighbor.status == ip::resolution::failed) {
-            tcp_.end_turn(*c, false);
             tcp_.on_unreachable(*c, hop ? errc::host_unreachable : errc::network_unreachable, now);
             continue;
         }
         if (neighbor.status == ip::resolution::waiting) {
-            tcp_.end_turn(*c, false);
             neighbors_.park(hop->address, *c);
             resume_resolved();
             if (poll_arp(slot, now)) return true;
@@ -238,8 +235,7 @@ bool stack::poll_connection(tx_slot& slot, instant now) {
         }
         tcp::outgoing out;
         const bool has_segment = c->poll_segment(out, slot, now);
-        tcp_.end_turn(*c, has_segment);
-        if (!has_segment) tcp_.retire(*c, now);
+        tcp_.end_turn(*c, has_segment, now);
         if (has_segment) {
             emit_tcp_frame(c->tuple(), out, neighbor.mac, slot, now);
             return true;

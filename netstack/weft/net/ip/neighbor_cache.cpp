@@ -134,6 +134,7 @@ neighbor_answer neighbor_cache::lookup(const ip_address& address, instant now) {
 }
 
 void neighbor_cache::park(const ip_address& address, neighbor_waiter& waiter) {
+    waiter.unlink();
     entry* const found = find(address);
     if (found != nullptr && found->state == neighbor_state::incomplete) {
         found->waiters.push_back(waiter);

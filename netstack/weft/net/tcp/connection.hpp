@@ -398,7 +398,6 @@ private:
     void add_sack_blocks(wire::tcp_options& options) noexcept;
     bool emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
                    instant now);
-    void emit_syn_again(outgoing& out, tx_slot& slot, instant now);
     [[nodiscard]] std::uint32_t unsent_bytes() const noexcept;
     [[nodiscard]] std::uint32_t offered_room() const noexcept;
     [[nodiscard]] std::uint32_t max_text_bytes() noexcept;
@@ -414,7 +413,9 @@ private:
     }
     [[nodiscard]] bool may_send_now(std::uint32_t count, std::uint32_t unsent,
                                     std::uint32_t full) const noexcept;
-    /// What the window field can say of the free room.
+    /// Of the receive buffer.
+    [[nodiscard]] std::uint32_t free_bytes() const noexcept;
+    /// What the window field can say of them.
     [[nodiscard]] std::uint32_t offerable_bytes() const noexcept;
     [[nodiscard]] std::uint32_t receive_window() const noexcept;
     [[nodiscard]] std::uint16_t take_offered_window() noexcept;

@@ -90,8 +90,7 @@ bool connection::poll_syn(outgoing& out, tx_slot& slot, instant now) {
     if (fast_open_ != nullptr && !out.retransmission) add_fast_open(out, slot, now);
     emit(out, flags, snd_.iss, now);
     // The window of a SYN is never scaled (RFC 7323 §2.2).
-    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
-    const std::uint32_t window = std::min(free, 65535U);
+    const std::uint32_t window = std::min(free_bytes(), 65535U);
     out.header.window = static_cast<std::uint16_t>(window);
     rcv_.edge = later_of(rcv_.edge, rcv_.nxt + window);
     // Not restarted by an answer to a repeated SYN: that would put off giving up for ever.
@@ -113,11 +112,8 @@ bool connection::poll_lost(outgoing& out, tx_slot& slot, instant now) {
     const std::uint32_t most = std::max(std::min(room, max_text_bytes()), full);
     std::optional<sent_range> r = in_flight_.first_lost(most);
     if (!r) return false;
-    if (!syn_acked_ &&
-        r->begin == snd_.iss) {  // the SYN of a connection that closed before it was acknowledged
-        emit_syn_again(out, slot, now);
-        return true;
-    }
+    // The SYN of a connection that closed before it was acknowledged.
+    if (!syn_acked_ && r->begin == snd_.iss) return poll_syn(out, slot, now);
     if (!tx_->recovery.may_resend(r->begin, snd_.una)) return false;
     if (r->begin != snd_.una && room < std::min(full, r->size())) return false;
     if (snd_.wnd == 0) {  // only the probe goes out
@@ -295,11 +291,6 @@ bool connection::emit_text(outgoing& out, tx_slot& slot, sequence_number from, s
     return true;
 }
 
-void connection::emit_syn_again(outgoing& out, tx_slot& slot, instant now) {
-    syn_due_ = true;
-    poll_syn(out, slot, now);
-}
-
 /// Fills the header. Whatever carries an ACK takes every acknowledgment and window update with it.
 void connection::emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now) {
     out.header.source_port = tuple_.local_port;
@@ -378,10 +369,13 @@ void connection::add_sack_blocks(wire::tcp_options& options) noexcept {
     sacks_->report(options, received_, timestamps_ ? 3 : 4);
 }
 
+std::uint32_t connection::free_bytes() const noexcept {
+    return receive_limit_ - std::min(receive_limit_, received_.size());
+}
+
 std::uint32_t connection::offerable_bytes() const noexcept {
-    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
     const std::uint32_t unit = (1U << rcv_scale_) - 1;
-    return std::min(free, 65535U << rcv_scale_) & ~unit;
+    return std::min(free_bytes(), 65535U << rcv_scale_) & ~unit;
 }
 
 /// Bytes the peer may send from RCV.NXT on, as offered when a segment leaves: what is free, but a
@@ -400,10 +394,9 @@ std::uint16_t connection::take_offered_window() noexcept {
     // The field is in units. Rounded up where the buffer has the room, so that the edge does not
     // seem to move left (RFC 7323 §2.4); what was offered is accepted in any case.
     const std::uint32_t round = (1U << rcv_scale_) - 1;
-    const std::uint32_t free = receive_limit_ - std::min(receive_limit_, received_.size());
     std::uint32_t units = window >> rcv_scale_;
     const std::uint32_t up = (current + round) >> rcv_scale_;
-    if (up > units && (up << rcv_scale_) <= free + round) units = up;
+    if (up > units && (up << rcv_scale_) <= free_bytes() + round) units = up;
     units = std::min(units, 65535U);
     rcv_.edge = later_of(rcv_.edge, rcv_.nxt + (units << rcv_scale_));
     return static_cast<std::uint16_t>(units);

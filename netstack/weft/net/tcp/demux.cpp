@@ -72,10 +72,10 @@ void demux::close(listener& l, instant now) {
     std::vector<connection*> children;
     table_.for_each([&](connection& c) {
         if (c.parent_ == &l) children.push_back(&c);
+        if (c.fast_open_ != nullptr && c.fast_open_->counted == &l) c.fast_open_->counted = nullptr;
     });
     for (connection* c : children) c->abort(now);
     while (l.can_accept()) bury(l.accept());  // over, now or since a while: nobody will hear how
-    forget_fast_open_of(l);
     syn_cache_.reset_all(l, now);
     reap();
     std::erase_if(listeners_, [&](const auto& held) { return held.get() == &l; });
@@ -84,25 +84,19 @@ void demux::close(listener& l, instant now) {
 // ---- input
 
 void demux::on_segment(const four_tuple& tuple, segment& seg, instant now) {
-    connection* c = table_.find(tuple);
+    const std::uint32_t hash = table_.hash_of(tuple);
+    connection* c = table_.find(tuple, hash);
     if (c != nullptr && c->state_ != state::time_wait) {
         c->on_segment(seg, now);
-    } else if (half_open* h = syn_cache_.find(tuple)) {  // that may be taking over a TIME-WAIT
+    } else if (half_open* h =
+                   syn_cache_.find(tuple, hash)) {  // that may be taking over a TIME-WAIT
         if (syn_cache_.on_segment(*h, seg, now) == syn_cache::outcome::complete) {
             complete(*h, seg, now);
         }
     } else if (c != nullptr) {
-        if (!may_reopen(c->facts(), seg)) {
-            c->on_segment(seg, now);
-        } else {
-            reopen(tuple, seg, c->snd_.nxt, now);
-        }
-    } else if (time_wait_record* ended = time_wait_.find(tuple)) {
-        if (!may_reopen(*ended, seg)) {
-            time_wait_.on_segment(*ended, seg, now);
-        } else {
-            reopen(tuple, seg, ended->snd_nxt, now);
-        }
+        if (!reopen(c->facts(), seg, now)) c->on_segment(seg, now);
+    } else if (time_wait_record* ended = time_wait_.find(tuple, hash)) {
+        if (!reopen(*ended, seg, now)) time_wait_.on_segment(*ended, seg, now);
     } else if (listener* l = find_listener(tuple.local_address, tuple.local_port)) {
         answer_listen(*l, tuple, seg, std::nullopt, now);
     } else {
@@ -147,6 +141,7 @@ void demux::on_packet_too_big(const four_tuple& tuple, std::uint32_t mtu_bytes,
 }
 
 void demux::on_unreachable(connection& c, errc kind, instant now) {
+    transmitting_.erase(c);
     c.on_unreachable(kind, now);
     reap();
 }
@@ -160,17 +155,18 @@ void demux::on_timeout(instant now) {
 
 // ---- output
 
-void demux::end_turn(connection& c, bool has_sent) noexcept {
+void demux::end_turn(connection& c, bool has_sent, instant now) {
     transmitting_.erase(c);
-    if (has_sent) transmitting_.push_back(c);
+    if (has_sent) {
+        transmitting_.push_back(c);
+    } else if (c.is_retirable()) {
+        retire(c, now);
+    }
 }
 
 void demux::retire(connection& c, instant now) {
-    if (!c.is_retirable()) return;
     const time_wait_facts facts = c.facts();
     table_.erase(c);
-    discount(c);
-    c.drop_everything();
     bury(c);
     time_wait_.add(facts, now);
     reap();
@@ -219,26 +215,27 @@ void demux::discount(connection& c) noexcept {
     c.was_counted_ = false;
 }
 
-/// MAY-2 and SHLD-4: a SYN may take over a connection in TIME-WAIT if it cannot be an old duplicate
-/// (RFC 6191 §2).
-bool demux::may_reopen(const time_wait_facts& old, const segment& seg) noexcept {
-    if (!seg.has(tcp_flags::syn) || seg.flags.has_any(tcp_flags::ack | tcp_flags::rst))
+/// MAY-2, SHLD-4. The connection stays in TIME-WAIT until the third step shows that the SYN was no
+/// old duplicate: "returns to TIME-WAIT state" is that it never left.
+bool demux::reopen(const time_wait_facts& old, segment& seg, instant now) {
+    if (!seg.has(tcp_flags::syn) || seg.flags.has_any(tcp_flags::ack | tcp_flags::rst)) {
         return false;
-    const listener* l = find_listener(old.tuple.local_address, old.tuple.local_port);
-    // A cookie cannot promise a number beyond those that the old connection used.
-    if (l == nullptr || !has_room_for_record(*l)) return false;
-    if (config_.timestamps && seg.options.has_timestamps()) {
-        if (!old.has_timestamps) return true;
-        const std::uint32_t value = seg.options.timestamps().value;
-        if (value != old.ts_recent) return is_older_timestamp(old.ts_recent, value);
     }
-    return seg.seq >= old.rcv_nxt;  // beyond the number of its FIN
+    listener* l = find_listener(old.tuple.local_address, old.tuple.local_port);
+    // A cookie cannot promise a number beyond those that the old connection used.
+    if (l == nullptr || !has_room_for_record(*l) || may_be_old(seg, old)) return false;
+    answer_listen(*l, old.tuple, seg, old.snd_nxt, now);
+    return true;
 }
 
-/// The connection stays in TIME-WAIT until the third step shows that the SYN was no old duplicate:
-/// "returns to TIME-WAIT state" (MAY-2) is that it never left.
-void demux::reopen(const four_tuple& tuple, segment& seg, sequence_number snd_nxt, instant now) {
-    answer_listen(*find_listener(tuple.local_address, tuple.local_port), tuple, seg, snd_nxt, now);
+/// RFC 6191 §2: a duplicate of a SYN from before the connection `in` TIME-WAIT.
+bool demux::may_be_old(const segment& syn, const time_wait_facts& in) const noexcept {
+    if (config_.timestamps && syn.options.has_timestamps()) {
+        if (!in.has_timestamps) return false;
+        const std::uint32_t value = syn.options.timestamps().value;
+        if (value != in.ts_recent) return is_older_timestamp(value, in.ts_recent);
+    }
+    return syn.seq < in.rcv_nxt;  // not beyond the number of its FIN
 }
 
 void demux::end_time_wait(const four_tuple& tuple, instant now) {

@@ -73,7 +73,8 @@ public:
     /// `quoted_bytes`: the length of the packet that was too big, as the router saw it.
     void on_packet_too_big(const four_tuple& tuple, std::uint32_t mtu_bytes,
                            std::uint32_t quoted_bytes, sequence_number quoted, instant now);
-    /// The next hop of `c` does not answer, or there is none.
+    /// The next hop of `c` does not answer, or there is none: out of the line, until it is tried
+    /// again.
     void on_unreachable(connection& c, errc kind, instant now);
     void on_unreachable(half_open& h, instant now);
     void on_timeout(instant now);
@@ -83,15 +84,14 @@ public:
     [[nodiscard]] connection* transmitting() noexcept {
         return transmitting_.empty() ? nullptr : &transmitting_.front();
     }
-    /// Its turn is over: to the back of the line, or out of it when it had nothing to say.
-    void end_turn(connection& c, bool has_sent) noexcept;
+    /// Its turn is over: to the back of the line, or out of it when it had nothing to say. In
+    /// TIME-WAIT, and with nobody who holds it, a record takes its place then, and it is gone.
+    void end_turn(connection& c, bool has_sent, instant now);
     /// The half-open connection whose SYN,ACK is due; nullptr: there is none.
     [[nodiscard]] half_open* answering() noexcept { return syn_cache_.answering(); }
     void poll_syn_ack(half_open& h, outgoing& out, instant now) {
         syn_cache_.poll_syn_ack(h, out, now);
     }
-    /// It had nothing to say: in TIME-WAIT, with nobody who holds it, it ends as a TCB here.
-    void retire(connection& c, instant now);
     /// Back into the line, after its next hop was resolved.
     void resume(ip::neighbor_waiter& w) noexcept;
 
@@ -156,13 +156,13 @@ private:
     // RFC 7413 (demux_fast_open.cpp)
     bool take_fast_open(handshake& h, segment& syn, instant now);
     [[nodiscard]] fast_open_keys fast_open_keys_of(const listener& l, instant now) const noexcept {
-        return l.options_.fast_open_secret.value_or(fast_open_keys_at(secret_, now));
+        const auto& own = l.options_.fast_open_secret;
+        return own ? *own : fast_open_keys_at(secret_, now);
     }
     [[nodiscard]] wire::tcp_fast_open_cookie fast_open_cookie_for(const handshake& h,
                                                                   instant now) const noexcept {
         return bake_fast_open_cookie(fast_open_keys_of(*h.parent, now).current, h.tuple);
     }
-    void forget_fast_open_of(const listener& l) noexcept;
     void on_child_established(connection& child) noexcept;
     void enter_accept_queue(connection& child) noexcept;
     [[nodiscard]] bool is_short_of_memory() const noexcept {
@@ -207,14 +207,17 @@ private:
     void reap() noexcept;
     /// No longer among the orphans that are limited.
     void discount(connection& c) noexcept;
-    [[nodiscard]] bool may_reopen(const time_wait_facts& old, const segment& seg) noexcept;
-    /// Begins a handshake beside a connection in TIME-WAIT.
-    void reopen(const four_tuple& tuple, segment& seg, sequence_number snd_nxt, instant now);
+    /// A record in the place of one in TIME-WAIT.
+    void retire(connection& c, instant now);
+    /// A SYN begins a handshake beside a connection in TIME-WAIT. False: it is none, or may not.
+    bool reopen(const time_wait_facts& old, segment& seg, instant now);
+    [[nodiscard]] bool may_be_old(const segment& syn, const time_wait_facts& in) const noexcept;
     /// A new connection takes the four-tuple; nothing happens unless it is in TIME-WAIT.
     void end_time_wait(const four_tuple& tuple, instant now);
     [[nodiscard]] bool is_in_use(const four_tuple& tuple) noexcept {
-        return table_.find(tuple) != nullptr || syn_cache_.find(tuple) != nullptr ||
-               time_wait_.find(tuple) != nullptr;
+        const std::uint32_t hash = table_.hash_of(tuple);
+        return table_.find(tuple, hash) != nullptr || syn_cache_.find(tuple, hash) != nullptr ||
+               time_wait_.find(tuple, hash) != nullptr;
     }
     /// All that count against `max_connections`.
     [[nodiscard]] std::size_t live_count() const noexcept {

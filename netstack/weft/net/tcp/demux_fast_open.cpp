@@ -40,11 +40,4 @@ bool demux::take_fast_open(handshake& h, segment& syn, instant now) {
     return true;
 }
 
-/// The listener goes; what it has handed over stays.
-void demux::forget_fast_open_of(const listener& l) noexcept {
-    table_.for_each([&](connection& c) {
-        if (c.fast_open_ != nullptr && c.fast_open_->counted == &l) c.fast_open_->counted = nullptr;
-    });
-}
-
 }  // namespace weft::net::tcp

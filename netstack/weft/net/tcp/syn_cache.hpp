@@ -58,6 +58,9 @@ public:
     /// The same of a handshake whose SYN,ACK was a cookie, and has been answered.
     void add_proven(const handshake& h, instant now);
     [[nodiscard]] half_open* find(const four_tuple& tuple) noexcept { return table_.find(tuple); }
+    [[nodiscard]] half_open* find(const four_tuple& tuple, std::uint32_t hash) noexcept {
+        return table_.find(tuple, hash);
+    }
 
     enum class outcome : std::uint8_t { pending, complete };
     /// RFC 9293 §3.10.7.4 in SYN-RECEIVED. Complete: the third step arrived and is acceptable, and

@@ -59,6 +59,9 @@ public:
     [[nodiscard]] time_wait_record* find(const four_tuple& tuple) noexcept {
         return table_.find(tuple);
     }
+    [[nodiscard]] time_wait_record* find(const four_tuple& tuple, std::uint32_t hash) noexcept {
+        return table_.find(tuple, hash);
+    }
     void on_segment(time_wait_record& r, const segment& seg, instant now);
     /// TIME-WAIT → CLOSED.
     void end(time_wait_record& r, event e, instant now) noexcept;

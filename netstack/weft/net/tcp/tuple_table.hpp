@@ -18,9 +18,17 @@ class tuple_table {
 public:
     explicit tuple_table(const hash_secret& secret) : secret_{secret} {}
 
+    /// All tables with one secret have the same: who looks into several of them hashes once.
+    [[nodiscard]] std::uint32_t hash_of(const four_tuple& tuple) const noexcept {
+        return static_cast<std::uint32_t>(keyed_hash(secret_, tuple, 0));
+    }
+
     [[nodiscard]] T* find(const four_tuple& tuple) const noexcept {
+        return size_ == 0 ? nullptr : find(tuple, hash_of(tuple));
+    }
+    /// Precondition: `hash` is hash_of(tuple).
+    [[nodiscard]] T* find(const four_tuple& tuple, std::uint32_t hash) const noexcept {
         if (size_ == 0) return nullptr;
-        const std::uint32_t hash = hash_of(tuple);
         for (std::size_t at = hash & mask(); entries_[at].occupant != nullptr;
              at = (at + 1) & mask()) {
             const entry& e = entries_[at];
@@ -76,9 +84,6 @@ private:
         std::uint32_t hash = 0;
     };
 
-    [[nodiscard]] std::uint32_t hash_of(const four_tuple& tuple) const noexcept {
-        return static_cast<std::uint32_t>(keyed_hash(secret_, tuple, 0));
-    }
     [[nodiscard]] std::size_t mask() const noexcept { return entries_.size() - 1; }
     void put(const entry& e) noexcept {
         std::size_t at = e.hash & mask();

@@ -170,7 +170,10 @@ parsed<tcp_segment_header, tcp_error> parse_tcp(bytes_view segment) noexcept {
         load_be32(at + 8),  tcp_flags{load_u8(at + 13)}, static_cast<std::uint8_t>(data_offset),
         load_be16(at + 14), load_be16(at + 18)};
     const bytes_view options = segment.subspan(tcp_header_bytes, data_offset - tcp_header_bytes);
-    if (!read_only_timestamps(options, result.options) && !read_options(options, result.options)) {
+    if (read_only_timestamps(options, result.options)) {
+        return result;
+    }
+    if (!read_options(options, result.options)) {
         return tcp_error::bad_option_length;
     }
     // "[...] or without the SYN flag set MUST be ignored" (RFC 7413 §4.1.1).
