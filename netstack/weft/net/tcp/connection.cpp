@@ -36,20 +36,8 @@ connection::connection(demux& owner, connection_id id, const four_tuple& tuple,
     : timer_node{[](timer_node& node, instant now) noexcept {
           static_cast<connection&>(node).on_timer(now);
       }},
-      owner_{owner},
-      passive_{is_passive},
-      no_delay_{options.no_delay},
-      linger_abort_{options.linger_abort},
-      algorithm_{options.congestion},
-      keeps_window_{options.keep_window_when_idle},
-      tunes_sending_{options.send_buffer_bytes == 0},
-      tunes_receiving_{options.receive_buffer_bytes == 0},
-      send_limit_{std::max(options.send_buffer_bytes, smallest_buffer)},
-      receive_limit_{initial_receive_limit(options, owner.config_)},
-      hop_limit_{options.hop_limit},
-      tuple_{tuple},
-      id_{id} {
-    soft_errors_ = options.soft_errors;
+      control_block{owner, id, tuple, options, is_passive} {
+    receive_limit_ = initial_receive_limit(options, settings());
     set_user_timeout(options.user_timeout);
     set_traffic_class(options.traffic_class);
     peer_mss_ = tuple.remote_address.is_v4() ? 536 : 1220;  // MUST-15

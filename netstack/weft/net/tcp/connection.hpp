@@ -20,24 +20,12 @@
 #include <weft/net/errc.hpp>
 #include <weft/net/ip/neighbor_cache.hpp>
 #include <weft/net/observer.hpp>
-#include <weft/net/tcp/challenge_throttle.hpp>
-#include <weft/net/tcp/connection_statistics.hpp>
-#include <weft/net/tcp/ecn.hpp>
-#include <weft/net/tcp/fast_open.hpp>
+#include <weft/net/tcp/control_block.hpp>
 #include <weft/net/tcp/fast_open_queue.hpp>
 #include <weft/net/tcp/handshake.hpp>
-#include <weft/net/tcp/options.hpp>
-#include <weft/net/tcp/receive_buffer.hpp>
-#include <weft/net/tcp/retransmission_timer.hpp>
-#include <weft/net/tcp/sack_reporter.hpp>
-#include <weft/net/tcp/segment.hpp>
 #include <weft/net/tcp/segment_checks.hpp>
-#include <weft/net/tcp/send_buffer.hpp>
-#include <weft/net/tcp/sent_ranges.hpp>
 #include <weft/net/tcp/state.hpp>
 #include <weft/net/tcp/time_wait.hpp>
-#include <weft/net/tcp/transmission.hpp>
-#include <weft/net/tcp/window_tuning.hpp>
 
 #include <array>
 #include <memory>
@@ -45,8 +33,6 @@
 
 namespace weft::net::tcp {
 
-class demux;
-class listener;
 struct connection_info;
 
 /// What a waiter can wait for; one slot each.
@@ -70,7 +56,10 @@ struct signaled_tag;
 /// hop is being resolved: it is on one of the two at most.
 using transmit_tag = ip::neighbor_waiter;
 
-class connection : public list_hook<signaled_tag>, public ip::neighbor_waiter, private timer_node {
+class connection : public list_hook<signaled_tag>,
+                   public ip::neighbor_waiter,
+                   private timer_node,
+                   private control_block {
 public:
     connection(demux& owner, connection_id id, const four_tuple& tuple,
                const connection_options& options, bool is_passive) noexcept;
@@ -281,7 +270,6 @@ private:
         std::optional<instant> newest_original;  ///< when the newest range sent only once had left
         bool originals_arrived = false;
     };
-    static constexpr std::uint32_t smallest_buffer = 2048;  ///< bytes, in each direction
 
     /// The only writer of state_.
     void apply(event e, instant now);
@@ -453,104 +441,7 @@ private:
     [[nodiscard]] instant give_up_at() const noexcept;
     [[nodiscard]] bool is_given_up(instant now) const noexcept;
 
-    // Hot: what an in-order segment and its answer touch.
-    demux& owner_;
-    struct {
-        sequence_number una, nxt, wl1, wl2, iss;
-        sequence_number up;  ///< the octet after our urgent data (MUST-62)
-        std::uint32_t wnd = 0;
-        std::uint32_t max_wnd = 0;
-    } snd_;
-    struct {
-        sequence_number nxt;
-        sequence_number edge;  ///< RCV.NXT + RCV.WND as last offered; never moves left (SHLD-14)
-        sequence_number irs;
-        sequence_number acked;  ///< RCV.NXT when we last acknowledged
-        sequence_number up;
-        sequence_number fin;  ///< where the peer's FIN stands, once seen
-    } rcv_;
-    tcp::state state_ = state::closed;
-    std::uint8_t error_ = 0;
-    std::uint8_t soft_error_ = 0;
-    std::uint8_t signals_ = 0;
-    std::uint8_t snd_scale_ = 0;
-    std::uint8_t rcv_scale_ = 0;
-    std::uint8_t quick_acks_ = 0;
-    std::uint8_t duplicates_due_ = 0;  ///< duplicate ACKs still to send, one a segment
-    std::uint16_t mss_ = 536;          ///< payload bytes of a full segment we send
-    std::uint16_t peer_mss_ = 536;     ///< as the peer announced
-    std::uint16_t rmss_ = 536;         ///< the largest segment seen: SHLD-19 counts in it
-    state_mask visited_ = mask_of(state::closed);
-    bool passive_ : 1 = false;
-    bool ack_now_ : 1 = false;
-    bool syn_due_ : 1 = false;
-    bool syn_acked_ : 1 = false;
-    bool probe_due_ : 1 = false;
-    bool keepalive_due_ : 1 = false;
-    bool close_called_ : 1 = false;
-    bool fin_pending_ : 1 = false;
-    bool fin_sent_ : 1 = false;
-    bool fin_acked_ : 1 = false;
-    bool fin_seen_ : 1 = false;
-    bool fin_received_ : 1 = false;
-    bool no_delay_ : 1 = false;
-    bool corked_ : 1 = false;
-    bool linger_abort_ : 1 = false;
-    bool timestamps_ : 1 = false;
-    bool scaling_ : 1 = false;
-    bool orphan_ : 1 = false;
-    bool was_counted_ : 1 = false;  ///< among the stack's orphans
-    bool window_limited_ : 1 = false;
-    bool urgent_ : 1 = false;
-    bool urgent_news_ : 1 = false;
-    bool sending_urgent_ : 1 = false;
-    bool persisting_ : 1 = false;
-    bool sack_permitted_ : 1 = false;
-    bool syn_was_lost_ : 1 = false;
-    congestion_algorithm algorithm_ : 2;
-    bool keeps_window_ : 1;  ///< over silence
-    bool progressed_ : 1 = false;
-    bool doubtful_ : 1 = false;
-    bool text_has_come_ : 1 = false;  ///< other than in a SYN for a listener
-    bool soft_errors_ : 1 = true;
-    bool tunes_sending_ : 1;    ///< the buffer's limit follows the path
-    bool tunes_receiving_ : 1;  ///< the same
-    fast_open_outcome fast_open_outcome_ : 3 = fast_open_outcome::none;
-    ecn ecn_;
-    std::uint32_t ts_recent_ = 0;
-    std::uint32_t ts_offset_ = 0;
-    instant ts_recent_at_;
-    sent_ranges in_flight_;
-    send_buffer sending_;
-    receive_buffer received_;
-    retransmission_timer rto_;
-    transmission* tx_ = nullptr;
-    connection_statistics* stats_ = nullptr;
-    std::unique_ptr<sack_reporter> sacks_;
-
-    // Deadlines. One timer node serves all; `never` is off.
-    instant retransmit_at_ = never;  ///< also the zero-window probe
-    instant ack_at_ = never;
-    instant idle_at_ = never;  ///< keep-alive, FIN-WAIT-2 limit of an orphan, 2 MSL
-    instant heard_at_;         ///< when a segment of the peer last passed the checks
-    instant sent_at_;          ///< when we last sent text
-    instant asked_at_;         ///< when we began to wait for the peer's window, or its reach
-
-    std::uint32_t send_limit_;
-    std::uint32_t receive_limit_;
-    std::uint32_t user_timeout_ms_ = 0;  ///< 0: the default
-    std::uint8_t keepalive_probes_sent_ = 0;
-    std::uint8_t traffic_class_ = 0;   ///< without ECN's bits
-    std::uint8_t received_class_ = 0;  ///< without ECN's bits
-    std::uint8_t hop_limit_ = 0;       ///< 0: the stack's
-    challenge_throttle challenges_;
-    std::unique_ptr<receive_tuning> tuning_;  ///< once the user has read a good deal
-    std::unique_ptr<keepalive_options> keepalive_;
-    std::unique_ptr<fast_open_state> fast_open_;  ///< until our SYN is acknowledged
-    listener* parent_ = nullptr;
     std::array<operation*, wait_count> waiters_{};
-    four_tuple tuple_;
-    connection_id id_;
 };
 
 }  // namespace weft::net::tcp
