@@ -19,7 +19,8 @@ constexpr std::size_t endless = 20'000;
 
 /// The instant at which the stack's clock-driven ISN (one step every 4 us) is `iss`.
 instant start_for(std::uint32_t iss) {
-    const auto hash = static_cast<std::uint32_t>(keyed_hash(secret, scripted_peer::tuple(), 1));
+    const auto hash = static_cast<std::uint32_t>(
+        keyed_hash(secret, scripted_peer::tuple(), hash_purpose::initial_sequence));
     return instant{std::chrono::microseconds{std::int64_t{4} * std::uint32_t{iss - hash}}};
 }
 

@@ -80,8 +80,8 @@ public:
     /// as many questions are open as there are entries.
     [[nodiscard]] neighbor_answer lookup(const ip_address& address, instant now);
 
-    /// Moves `waiter` to the entry that lookup() said is waiting, from whatever list it is on. If the
-    /// entry has gone or settled since, the waiter is woken at once.
+    /// Moves `waiter` to the entry that lookup() said is waiting, from whatever list it is on. If
+    /// the entry has gone or settled since, the waiter is woken at once.
     void park(const ip_address& address, neighbor_waiter& waiter);
 
     /// The next waiter whose neighbour was resolved, has failed or was evicted: it looks up again.

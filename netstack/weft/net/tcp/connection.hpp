@@ -94,16 +94,20 @@ public:
     void abort(instant now);
     /// The last handle is gone: close without waiting (§3.6.1), or abort with unread data (SHLD-3).
     void release(instant now);
+    /// On: no text waits for the acknowledgment of other text (Nagle's rule is off, MUST-17).
     void set_no_delay(bool on, instant now);
     /// While on, text that fills no segment waits for more of it, at most a retransmission timeout.
     void set_cork(bool on, instant now);
     /// Limits of what is queued in each direction; 0: as the path needs, from what it is at
     /// present. A window that was offered stays.
     void set_buffers(std::uint32_t send_bytes, std::uint32_t receive_bytes, instant now);
+    /// From now on, as if the connection had just been heard (§3.8.4, MUST-24).
     void set_keepalive(const keepalive_options& options, instant now);
+    /// connection_options::user_timeout, from the next retransmission on.
     void set_user_timeout(duration timeout) noexcept;
     /// The Diffserv field from the next segment on (SHLD-21).
     void set_traffic_class(std::uint8_t value) noexcept;
+    /// The TTL from the next segment on (MUST-49); 0: the stack's.
     void set_hop_limit(std::uint8_t value) noexcept;
     /// Off: errors that do not end the connection are not kept (SHLD-20), nor is one that was.
     void set_soft_errors(bool on) noexcept;
@@ -120,7 +124,7 @@ public:
     void on_fast_open(const handshake& h, const wire::tcp_fast_open_cookie& cookie, segment& syn,
                       instant now);
     /// An ICMP error that quotes `quoted`, a sequence number of ours (§3.9.2.2). A hard one ends a
-    /// connection that is not yet synchronized; others are kept as `soft_error()`.
+    /// connection that is not yet synchronized; others are kept for take_soft_error().
     void on_icmp_error(errc kind, bool is_hard, sequence_number quoted, instant now);
     /// A router could not forward `quoted` for its size; it takes packets of `mtu_bytes`, 0 when it
     /// does not say (RFC 1191). Segments become smaller, and what was in flight is sent again.
@@ -265,11 +269,8 @@ private:
     friend class listener;
 
     enum class verdict : std::uint8_t { pass, drop };
-    /// What one acknowledgment delivered, while its ranges are looked at.
-    struct delivery_tally {
-        std::optional<instant> newest_original;  ///< when the newest range sent only once had left
-        bool originals_arrived = false;
-    };
+
+    // ---- what every source uses (connection.cpp)
 
     /// The only writer of state_.
     void apply(event e, instant now);
@@ -281,91 +282,37 @@ private:
     void drop_everything() noexcept;
     void mark_transmit() noexcept;
     const config& settings() const noexcept;
+    [[nodiscard]] std::uint32_t initial_window() const noexcept;
 
-    // input, in the order of RFC 9293 §3.10.7.3 and §3.10.7.4
+    // ---- a segment, RFC 9293 §3.10.7.3 and §3.10.7.4 (connection_input.cpp)
+
     void on_syn_sent_segment(segment& seg, instant now);
     void on_synchronized_segment(segment& seg, instant now);
     verdict check_timestamps(const segment& seg, instant now);
-    verdict check_sequence(segment& seg, instant now);
+    verdict check_sequence(segment& seg, instant now);  // first
     verdict check_repeated_syn(segment& seg, instant now);
-    verdict check_reset(const segment& seg, instant now);
-    verdict check_syn(const segment& seg, instant now);
-    verdict check_ack(const segment& seg, instant now);
-    verdict check_fin_acked(instant now);
-    void check_urgent(const segment& seg) noexcept;
-    void note_urgent_read() noexcept;
-    void refuse_text(segment& seg) noexcept;
-    verdict take_text(segment& seg, instant now);
-    void hold_text(const segment& seg);
-    void append_text(slice text);
-    void check_fin(instant now);
+    verdict check_reset(const segment& seg, instant now);  // second
+    verdict check_syn(const segment& seg, instant now);    // fourth
+    void check_fin(instant now);                           // eighth
     void take_syn_options(const segment& syn, instant now);
     void update_mss(instant now) noexcept;
+    void enter_established(event e, instant now);
     void note_timestamp(const segment& seg, instant now) noexcept;
     /// RFC 7323 §5.5: one that is older says nothing.
     [[nodiscard]] bool is_ts_recent_valid(instant now) const noexcept {
         return now - ts_recent_at_ < std::chrono::hours{24 * 24};
     }
-    void note_text_for_tuning(const segment& seg, instant now) noexcept;
-    void on_read(std::uint32_t count, instant now);
     void note_traffic_class(const segment& seg) noexcept;
-    void take_marks(const segment& seg);
-    void take_acknowledgment(const segment& seg, instant now);
-    sent_ranges::acknowledged advance_una(const segment& seg, delivery_tally& tally, instant now);
-    void note_delivered(const sent_range& r, const segment& seg, delivery_tally& tally,
-                        instant now) noexcept;
-    void recover_and_grow(loss_recovery::acknowledgment& a, const segment& seg,
-                          std::uint32_t prior_in_flight, duration rtt, instant now);
-    /// The round-trip time that the acknowledgment tells; zero: none.
-    duration take_round_trip_sample(const sent_ranges::acknowledged& done, const segment& seg,
-                                    instant now) noexcept;
-    void note_duplicate_text(sequence_number begin, sequence_number end);
-    void note_held_twice(const segment& seg);
-    sack_reporter& reporter();
-    void take_window(const segment& seg, instant now) noexcept;
-    void trim(segment& seg);
     void answer_with(answer a, instant now) noexcept;
     void acknowledge_at_once() noexcept;
-    void schedule_ack(instant now) noexcept;
-    void enter_established(event e, instant now);
 
-    // output
-    void emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now);
-    bool poll_syn(outgoing& out, tx_slot& slot, instant now);
-    bool poll_text(outgoing& out, tx_slot& slot, instant now);
-    bool poll_lost(outgoing& out, tx_slot& slot, instant now);
-    bool poll_new(outgoing& out, tx_slot& slot, instant now);
-    bool poll_tail_probe(outgoing& out, tx_slot& slot, instant now);
-    bool poll_rescue(outgoing& out, tx_slot& slot, instant now);
-    void attach_transmission(instant now);
-    // TCP Fast Open (connection_fast_open.cpp)
-    /// For an active OPEN that is to follow: with what is known of the server.
-    void prepare_fast_open(bool without_cookie, instant now);
-    void add_fast_open(outgoing& out, tx_slot& slot, instant now);
-    void conclude_fast_open(const segment& seg, instant now);
-    void conclude_active_fast_open(const segment& seg, instant now);
-    void abandon_fast_open(event e, instant now);
-    void drop_fast_open(fast_open_queue::ending how, instant now);
-    bool repeat_syn_without_text(std::uint32_t mtu_bytes, std::uint32_t quoted_bytes) noexcept;
-    /// Text may leave: our SYN is acknowledged, or the client's cookie stands for that.
-    [[nodiscard]] bool may_send_text() const noexcept {
-        if (state_ != state::syn_received) return state_ != state::syn_sent;
-        return passive_ && fast_open_ != nullptr && rto_.backoffs() == 0;
-    }
-    /// Among those that wait to be accepted.
-    [[nodiscard]] bool is_in_accept_queue() const noexcept {
-        return parent_ != nullptr && list_hook<signaled_tag>::is_linked();
-    }
-    // the size of packets (connection_path.cpp)
-    enum class mtu_probe : std::uint8_t { none, sent, awaits_room };
-    void begin_path(instant now) noexcept;
-    void adopt_path(instant now) noexcept;
-    mtu_probe poll_mtu_probe(outgoing& out, tx_slot& slot, instant now);
-    void take_path_news(bool has_advanced, instant now) noexcept;
-    void take_mtu_probe_loss(instant now) noexcept;
-    void on_path_timeout(instant now) noexcept;
-    [[nodiscard]] std::uint32_t header_bytes() const noexcept;
-    [[nodiscard]] duration mtu_probe_pause() const noexcept;
+    // ---- its ACK field (connection_ack.cpp)
+
+    /// What one acknowledgment delivered, while its ranges are looked at.
+    struct delivery_tally {
+        std::optional<instant> newest_original;  ///< when the newest range sent only once had left
+        bool originals_arrived = false;
+    };
     /// Which reduction of the window it is in: another one has another mark.
     struct recovery_mark {
         recovery_phase phase;
@@ -375,32 +322,72 @@ private:
     static recovery_mark mark_of(const loss_recovery& r) noexcept {
         return {r.phase(), r.recover()};
     }
+    verdict check_ack(const segment& seg, instant now);  // fifth
+    verdict check_fin_acked(instant now);
+    void take_acknowledgment(const segment& seg, instant now);
+    sent_ranges::acknowledged advance_una(const segment& seg, delivery_tally& tally, instant now);
+    void note_delivered(const sent_range& r, const segment& seg, delivery_tally& tally,
+                        instant now) noexcept;
+    void recover_and_grow(loss_recovery::acknowledgment& a, const segment& seg,
+                          std::uint32_t prior_in_flight, duration rtt, instant now);
     void note_reduction(const recovery_mark& before) noexcept;
-    void note_rate(const rate_sample& sample) noexcept;
     [[nodiscard]] loss_recovery::context recovery_context(instant now) noexcept;
-    [[nodiscard]] std::uint32_t initial_window() const noexcept;
-    [[nodiscard]] std::uint32_t congestion_room() const noexcept;
-    /// Text of a full segment, less the options that only this one carries.
-    [[nodiscard]] std::uint32_t full_text_bytes() noexcept;
-    /// SACK blocks of the next acknowledgment, at most as many as fit.
-    void add_sack_blocks(wire::tcp_options& options) noexcept;
+    /// The round-trip time that the acknowledgment tells; zero: none.
+    duration take_round_trip_sample(const sent_ranges::acknowledged& done, const segment& seg,
+                                    instant now) noexcept;
+    void take_window(const segment& seg, instant now) noexcept;
+
+    // ---- its text (connection_text.cpp)
+
+    void refuse_text(segment& seg) noexcept;
+    void trim(segment& seg);
+    void check_urgent(const segment& seg) noexcept;  // sixth
+    void take_marks(const segment& seg);
+    verdict take_text(segment& seg, instant now);  // seventh
+    void hold_text(const segment& seg);
+    void append_text(slice text);
+    void note_duplicate_text(sequence_number begin, sequence_number end);
+    void note_held_twice(const segment& seg);
+    sack_reporter& reporter();
+    void schedule_ack(instant now) noexcept;
+
+    // ---- what to send now (connection_output.cpp)
+
+    bool poll_syn(outgoing& out, tx_slot& slot, instant now);
+    bool poll_text(outgoing& out, tx_slot& slot, instant now);
+    bool poll_lost(outgoing& out, tx_slot& slot, instant now);
+    bool poll_new(outgoing& out, tx_slot& slot, instant now);
+    bool poll_tail_probe(outgoing& out, tx_slot& slot, instant now);
+    bool poll_rescue(outgoing& out, tx_slot& slot, instant now);
+    void attach_transmission(instant now);
     bool emit_text(outgoing& out, tx_slot& slot, sequence_number from, std::uint32_t count,
                    instant now);
+    void emit(outgoing& out, tcp_flags flags, sequence_number seq, instant now);
+    void emit_urgent_pointer(outgoing& out, sequence_number seq) noexcept;
+    /// SACK blocks of the next acknowledgment, at most as many as fit.
+    void add_sack_blocks(wire::tcp_options& options) noexcept;
+    /// Text may leave: our SYN is acknowledged, or the client's cookie stands for that.
+    [[nodiscard]] bool may_send_text() const noexcept {
+        if (state_ != state::syn_received) return state_ != state::syn_sent;
+        return passive_ && fast_open_ != nullptr && rto_.backoffs() == 0;
+    }
+    [[nodiscard]] bool may_send_now(std::uint32_t count, std::uint32_t unsent,
+                                    std::uint32_t full) const noexcept;
+    /// The sequence number of the send buffer's first byte.
+    [[nodiscard]] sequence_number text_begin() const noexcept {
+        return snd_.una + (syn_acked_ ? 0U : 1U);
+    }
     [[nodiscard]] std::uint32_t unsent_bytes() const noexcept;
-    [[nodiscard]] std::uint32_t offered_room() const noexcept;
-    [[nodiscard]] std::uint32_t max_text_bytes() noexcept;
     [[nodiscard]] bool is_fin_due() const noexcept;
     /// Urgent data of ours is not acknowledged yet.
     [[nodiscard]] bool is_sending_urgent() const noexcept {
         return sending_urgent_ && snd_.up > snd_.una;
     }
-    void emit_urgent_pointer(outgoing& out, sequence_number seq) noexcept;
-    /// The sequence number of the send buffer's first byte.
-    [[nodiscard]] sequence_number text_begin() const noexcept {
-        return snd_.una + (syn_acked_ ? 0U : 1U);
-    }
-    [[nodiscard]] bool may_send_now(std::uint32_t count, std::uint32_t unsent,
-                                    std::uint32_t full) const noexcept;
+    [[nodiscard]] std::uint32_t congestion_room() const noexcept;
+    [[nodiscard]] std::uint32_t offered_room() const noexcept;
+    [[nodiscard]] std::uint32_t max_text_bytes() noexcept;
+    /// Text of a full segment, less the options that only this one carries.
+    [[nodiscard]] std::uint32_t full_text_bytes() noexcept;
     /// Of the receive buffer.
     [[nodiscard]] std::uint32_t free_bytes() const noexcept;
     /// What the window field can say of them.
@@ -409,6 +396,25 @@ private:
     [[nodiscard]] std::uint16_t take_offered_window() noexcept;
     [[nodiscard]] bool is_window_update_due() const noexcept;
     [[nodiscard]] std::uint32_t timestamp_now(instant now) const noexcept;
+
+    // ---- timers (connection_timers.cpp)
+
+    void on_timer(instant now);
+    void on_transmission_timer(instant now);
+    void on_retransmission_timeout(instant now);
+    void on_idle_timeout(instant now);
+    void lose_everything(instant now);
+    void arm() noexcept;
+    void restart_retransmission_timer(instant now) noexcept;
+    void restart_tail_probe(instant now) noexcept;
+    void restart_keepalive(instant now) noexcept;
+    void enter_time_wait(instant now) noexcept;
+    void start_orphan_limit(instant now) noexcept;
+    [[nodiscard]] instant give_up_at() const noexcept;
+    [[nodiscard]] bool is_given_up(instant now) const noexcept;
+
+    // ---- resets (connection_calls.cpp), errors (connection_errors.cpp)
+
     void send_reset(sequence_number seq, instant now);
     /// A RST without an ACK, in the form that answers a segment for no connection (§3.10.7.1).
     void refuse(const segment& seg, instant now);
@@ -417,29 +423,49 @@ private:
     [[nodiscard]] reply reset_at(sequence_number seq, tcp_flags flags, instant now) const noexcept;
     void note_soft_error(errc what) noexcept;
 
-    // statistics (connection_info.cpp)
+    // ---- what the user has read (connection_buffers.cpp, connection_calls.cpp)
+
+    void on_read(std::uint32_t count, instant now);
+    void note_text_for_tuning(const segment& seg, instant now) noexcept;
+    void note_urgent_read() noexcept;
+
+    // ---- TCP Fast Open (connection_fast_open.cpp)
+
+    /// For an active OPEN that is to follow: with what is known of the server.
+    void prepare_fast_open(bool without_cookie, instant now);
+    void add_fast_open(outgoing& out, tx_slot& slot, instant now);
+    void conclude_fast_open(const segment& seg, instant now);
+    void conclude_active_fast_open(const segment& seg, instant now);
+    void abandon_fast_open(event e, instant now);
+    void drop_fast_open(fast_open_queue::ending how, instant now);
+    bool repeat_syn_without_text(std::uint32_t mtu_bytes, std::uint32_t quoted_bytes) noexcept;
+    /// Among those that wait to be accepted.
+    [[nodiscard]] bool is_in_accept_queue() const noexcept {
+        return parent_ != nullptr && list_hook<signaled_tag>::is_linked();
+    }
+
+    // ---- the size of packets (connection_path.cpp)
+
+    enum class mtu_probe : std::uint8_t { none, sent, awaits_room };
+    void begin_path(instant now) noexcept;
+    void adopt_path(instant now) noexcept;
+    mtu_probe poll_mtu_probe(outgoing& out, tx_slot& slot, instant now);
+    void take_path_news(bool has_advanced, instant now) noexcept;
+    void take_mtu_probe_loss(instant now) noexcept;
+    void on_path_timeout(instant now) noexcept;
+    [[nodiscard]] std::uint32_t header_bytes() const noexcept;
+    [[nodiscard]] duration mtu_probe_pause() const noexcept;
+
+    // ---- statistics (connection_info.cpp)
+
     connection_statistics& statistics();
     void count_received(const segment& seg);
     void count_text_sent(const outgoing& out, std::uint32_t bytes);
     void note_activity(instant now);
+    void note_rate(const rate_sample& sample) noexcept;
     [[nodiscard]] sender_activity activity() const noexcept;
     void tell_sending(connection_info& i) const noexcept;
     void tell_totals(connection_info& i, instant now) const noexcept;
-
-    // timers
-    void on_timer(instant now);
-    void on_retransmission_timeout(instant now);
-    void on_idle_timeout(instant now);
-    void lose_everything(instant now);
-    void arm() noexcept;
-    void on_transmission_timer(instant now);
-    void restart_retransmission_timer(instant now) noexcept;
-    void restart_tail_probe(instant now) noexcept;
-    void restart_keepalive(instant now) noexcept;
-    void enter_time_wait(instant now) noexcept;
-    void start_orphan_limit(instant now) noexcept;
-    [[nodiscard]] instant give_up_at() const noexcept;
-    [[nodiscard]] bool is_given_up(instant now) const noexcept;
 
     std::array<operation*, wait_count> waiters_{};
 };

@@ -43,7 +43,7 @@ connection::verdict connection::check_ack(const segment& seg, instant now) {
 /// old with news of what lies behind a gap.
 void connection::take_acknowledgment(const segment& seg, instant now) {
     const std::uint32_t prior_in_flight = in_flight_.pipe();
-    const bool could_write = can_write();
+    const bool had_room = waiter(wait::writable) == nullptr && can_write();
     delivery_tally tally;
     loss_recovery::acknowledgment a;
     // RFC 5681 §2.
@@ -73,8 +73,7 @@ void connection::take_acknowledgment(const segment& seg, instant now) {
     }
     // Room is made by text that left the buffer, by a window that grew, by what the peer holds
     // behind a gap. A writer may also wait for memory of the pool, with room in its own buffer.
-    if ((a.cumulative != 0 || a.delivered != 0) && can_write() &&
-        (!could_write || waiter(wait::writable) != nullptr)) {
+    if ((a.cumulative != 0 || a.delivered != 0) && !had_room && can_write()) {
         raise(wait::writable);
     }
     if (a.cumulative == 0) {

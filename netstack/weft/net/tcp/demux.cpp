@@ -266,7 +266,8 @@ listener* demux::find_listener(const ip_address& address, std::uint16_t port) no
 std::uint16_t demux::choose_port(const endpoint& remote, const ip_address& local) {
     const std::uint32_t count = config_.ephemeral_port_last - config_.ephemeral_port_first + 1U;
     const four_tuple whom{local, remote.address, 0, remote.port};
-    const auto offset = static_cast<std::uint32_t>(keyed_hash(secret_, whom, 3));
+    const auto offset =
+        static_cast<std::uint32_t>(keyed_hash(secret_, whom, hash_purpose::source_port));
     for (std::uint32_t tried = 0; tried < count; ++tried) {
         const auto port = static_cast<std::uint16_t>(config_.ephemeral_port_first +
                                                      (offset + port_counter_++) % count);
@@ -280,8 +281,9 @@ std::uint16_t demux::choose_port(const endpoint& remote, const ip_address& local
 sequence_number demux::initial_sequence(const four_tuple& tuple, instant now) const {
     const auto us =
         std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
-    return sequence_number{static_cast<std::uint32_t>(us / 4) +
-                           static_cast<std::uint32_t>(keyed_hash(secret_, tuple, 1))};
+    return sequence_number{
+        static_cast<std::uint32_t>(us / 4) +
+        static_cast<std::uint32_t>(keyed_hash(secret_, tuple, hash_purpose::initial_sequence))};
 }
 
 bool demux::may_challenge(challenge_throttle& of, instant now) noexcept {
@@ -301,9 +303,10 @@ bool demux::may_challenge_at_all(instant now) noexcept {
         challenge_window_ = now;
         // Between a half and three halves of it: a fixed number would let a stranger who is counted
         // too infer what others do.
-        const auto second = static_cast<std::uint64_t>(now.time_since_epoch().count());
-        challenges_left_ =
-            mean / 2 + static_cast<std::uint32_t>(keyed_hash(secret_, {second, 4}) % (mean + 1));
+        const auto when = static_cast<std::uint64_t>(now.time_since_epoch().count());
+        constexpr auto purpose = static_cast<std::uint64_t>(hash_purpose::challenge_limit);
+        challenges_left_ = mean / 2 + static_cast<std::uint32_t>(
+                                          keyed_hash(secret_, {when, purpose}) % (mean + 1));
     }
     if (challenges_left_ == 0) return false;
     --challenges_left_;

@@ -2,8 +2,8 @@
 // Who a segment is for: the table of connections and listeners, and what all of them share.
 //
 // Owns every TCB. Answers for the states that have none, CLOSED and LISTEN (RFC 9293 §3.10.7.1,
-// §3.10.7.2). Keeps three intrusive lists so that nothing is ever searched for work: connections
-// with signals for the host, connections with something to send, listeners with somebody to accept.
+// §3.10.7.2). Keeps intrusive lists of connections so that none is ever searched for: those with
+// signals for the host, those with something to send, those to be destroyed.
 
 #include <weft/base/timer_wheel.hpp>
 #include <weft/net/charged_slab.hpp>
@@ -61,7 +61,8 @@ public:
     /// release() it.
     result<connection*> connect(endpoint local, const endpoint& remote,
                                 const connection_options& options, instant now);
-    /// Errors: address_in_use. Unspecified address: any of ours. Port 0: one is chosen.
+    /// Unspecified address: any of ours. Port 0: one is chosen. Errors: address_in_use,
+    /// address_not_available (no port is free).
     result<listener*> listen(endpoint local, const listen_options& options, instant now);
     /// Ends a listener; its children that nobody accepted are reset.
     void close(listener& l, instant now);
@@ -241,7 +242,8 @@ private:
             std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
     }
     [[nodiscard]] std::uint32_t timestamp_offset(const four_tuple& tuple) const noexcept {
-        return static_cast<std::uint32_t>(keyed_hash(secret_, tuple, 2));
+        return static_cast<std::uint32_t>(
+            keyed_hash(secret_, tuple, hash_purpose::timestamp_offset));
     }
     /// What we announce with a SYN (RFC 9293 §3.7.1, MUST-67).
     [[nodiscard]] std::uint16_t offered_mss() const noexcept;

@@ -5,9 +5,8 @@
 namespace weft::net::tcp {
 namespace {
 
-constexpr std::uint64_t purpose = 6;  // of the secret; others are in demux and syn_cookie
-
 hash_secret key_of(const hash_secret& secret, std::uint64_t count) noexcept {
+    constexpr auto purpose = static_cast<std::uint64_t>(hash_purpose::fast_open_keys);
     return {keyed_hash(secret, {count, purpose, 0}), keyed_hash(secret, {count, purpose, 1})};
 }
 

@@ -43,15 +43,15 @@ std::uint64_t keyed_hash(const hash_secret& secret,
 }
 
 std::uint64_t keyed_hash(const hash_secret& secret, const four_tuple& tuple,
-                         std::uint64_t purpose) noexcept {
+                         hash_purpose purpose) noexcept {
     const auto& local = tuple.local_address.v6();
     const auto& remote = tuple.remote_address.v6();
-    const std::uint64_t ports = std::uint64_t{tuple.local_port} << 16 | tuple.remote_port;
+    const std::uint64_t ports = static_cast<std::uint64_t>(purpose) << 32 |
+                                std::uint64_t{tuple.local_port} << 16 | tuple.remote_port;
     if (tuple.remote_address.is_v4()) {  // the high halves are constant
-        return keyed_hash(secret, {local.low(), remote.low(), ports | purpose << 32});
+        return keyed_hash(secret, {local.low(), remote.low(), ports});
     }
-    return keyed_hash(
-        secret, {local.high(), local.low(), remote.high(), remote.low(), ports | purpose << 32});
+    return keyed_hash(secret, {local.high(), local.low(), remote.high(), remote.low(), ports});
 }
 
 }  // namespace weft::net::tcp

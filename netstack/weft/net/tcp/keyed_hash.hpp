@@ -20,8 +20,18 @@ struct hash_secret {
 [[nodiscard]] std::uint64_t keyed_hash(const hash_secret& secret,
                                        std::initializer_list<std::uint64_t> words) noexcept;
 
-/// The hash of a four-tuple; `purpose` keeps uses of one secret apart.
+/// Keeps the uses of one secret apart: what one of them shows tells nothing of the others.
+enum class hash_purpose : std::uint8_t {
+    table,             ///< where a four-tuple is found
+    initial_sequence,  ///< RFC 9293 §3.4.1
+    timestamp_offset,  ///< RFC 7323 §5.4
+    source_port,       ///< RFC 6056 §3.3.3
+    challenge_limit,   ///< RFC 5961 §7
+    syn_cookie,        ///< RFC 4987 §3.6
+    fast_open_keys,    ///< RFC 7413 §4.1.2
+};
+
 [[nodiscard]] std::uint64_t keyed_hash(const hash_secret& secret, const four_tuple& tuple,
-                                       std::uint64_t purpose) noexcept;
+                                       hash_purpose purpose) noexcept;
 
 }  // namespace weft::net::tcp

@@ -38,14 +38,15 @@ public:
         options_.connection = options;
     }
 
+    /// `listen_options::fast_open_queue` and its companions, for SYNs that are yet to come.
     void set_fast_open_queue(std::uint32_t limit) noexcept { fast_open_.set_limit(limit); }
     void set_fast_open_cookieless(bool on) noexcept { options_.fast_open_cookieless = on; }
     void set_fast_open_secret(const fast_open_keys& keys) noexcept {
         options_.fast_open_secret = keys;
     }
 
-    /// The same for somebody who has not waited: none that waited is to be overtaken, not even one
-    /// that has been told and did not come yet.
+    /// For somebody who has not waited: whether a connection is there that nobody is to have who
+    /// did, not even one that has been told and did not come yet.
     [[nodiscard]] bool can_accept_at_once() const noexcept {
         return queued_ > promised_ && waiters_.empty();
     }

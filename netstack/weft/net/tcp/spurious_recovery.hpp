@@ -51,8 +51,6 @@ public:
         return reported_needed_ == 0;
     }
 
-    [[nodiscard]] bool is_watching() const noexcept { return watching_; }
-
 private:
     sequence_number marker_;
     sequence_number highest_;  // end of what was sent again

@@ -41,7 +41,7 @@ std::uint32_t options_of(const handshake& h) noexcept {
 
 std::uint32_t syn_cookies::proof(const four_tuple& tuple, sequence_number irs, std::uint32_t count,
                                  std::uint32_t mss_index, std::uint32_t options) const noexcept {
-    const std::uint64_t whose = keyed_hash(secret_, tuple, 5);
+    const std::uint64_t whose = keyed_hash(secret_, tuple, hash_purpose::syn_cookie);
     const std::uint64_t when = std::uint64_t{count} << 32 | irs.value();
     return static_cast<std::uint32_t>(
                keyed_hash(secret_, {whose, when, std::uint64_t{options} << 8 | mss_index})) &

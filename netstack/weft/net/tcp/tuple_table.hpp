@@ -20,7 +20,7 @@ public:
 
     /// All tables with one secret have the same: who looks into several of them hashes once.
     [[nodiscard]] std::uint32_t hash_of(const four_tuple& tuple) const noexcept {
-        return static_cast<std::uint32_t>(keyed_hash(secret_, tuple, 0));
+        return static_cast<std::uint32_t>(keyed_hash(secret_, tuple, hash_purpose::table));
     }
 
     [[nodiscard]] T* find(const four_tuple& tuple) const noexcept {
