@@ -53,6 +53,25 @@ TEST_CASE("what was sent is in the network until it is acknowledged") {
     CHECK(r.empty());
 }
 
+TEST_CASE("a peer that reports every other octet does not make as many ranges of them") {
+    sent_ranges r;
+    constexpr std::uint32_t flight = 4 * sent_ranges::split_below;
+    r.sent(n(0), n(flight), at(1));
+    std::uint32_t noted = 0;
+    for (std::uint32_t i = 1; i < flight; i += 2) {
+        noted += r.sack(n(i), n(i + 1), [](const sent_range&) {});
+    }
+    CHECK(r.count() <= sent_ranges::split_below + 1);
+    CHECK(noted > sent_ranges::split_below / 3);
+    CHECK(r.sacked_bytes() == noted);
+    CHECK(r.pipe() == flight - noted);
+    CHECK(r.violated_invariant(n(0), n(flight)) == "");
+    // What is whole is noted still.
+    noted += r.sack(n(1), n(flight), [](const sent_range&) {});
+    CHECK(noted == flight - 1);
+    CHECK(r.count() == 2);
+}
+
 TEST_CASE("what was sent twice gives no sample [MUST-18]") {
     sent_ranges r;
     r.sent(n(0), n(100), at(1));

@@ -52,6 +52,11 @@ public:
     /// Above this many, neighbours alike in flags are merged. Their times blur then, so it is more
     /// than a long path's frames.
     static constexpr std::uint32_t merge_above = 2048;
+    /// From here on SACK blocks split no more ranges: what a block holds of one in part is not
+    /// noted. Receivers report whole segments; one that reports octets would have as many ranges
+    /// kept, and looked through, as there are octets in flight. Enough for what
+    /// held_text::max_ranges tells.
+    static constexpr std::uint32_t split_below = 8192;
 
     /// What an acknowledgment removed.
     struct acknowledged {
@@ -96,7 +101,7 @@ public:
         return acknowledge(up_to, [](const sent_range&) {});
     }
     /// The peer holds [begin, end). Calls `delivered(const sent_range&)` for each part that was not
-    /// known to have arrived. Returns their bytes.
+    /// known to have arrived. Returns their bytes. `split_below` bounds what is noted.
     template <class Visit>
     std::uint32_t sack(sequence_number begin, sequence_number end, Visit&& delivered);
 
@@ -188,6 +193,8 @@ std::uint32_t sent_ranges::sack(sequence_number begin, sequence_number end, Visi
     std::uint32_t bytes = 0;
     for (std::uint32_t i = index_of(begin); i < ranges_.size() && ranges_[i].begin < end; ++i) {
         if (ranges_[i].is(sent_range::sacked)) continue;
+        const bool is_in_part = ranges_[i].begin < begin || ranges_[i].end > end;
+        if (is_in_part && ranges_.size() >= split_below) continue;
         if (ranges_[i].begin < begin) {
             split(i, begin);
             continue;
