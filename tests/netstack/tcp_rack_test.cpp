@@ -109,6 +109,25 @@ TEST_CASE("a block of what was never sent is rejected and counted") {
     CHECK(s.peer.counters.tcp_sack_blocks_rejected == 2);
 }
 
+TEST_CASE("a D-SACK of what is older than any window of the peer is rejected and counted") {
+    sack_sender s;
+    s.begins_with(10, 10);
+    s.acks(10);
+    const std::uint32_t una = sack_sender::at(10);
+    const auto reports = [&](std::uint32_t left) {
+        s.peer.sends(ack(5001, una).with_sack({{left, left + 1000}}));
+    };
+    reports(una - 65535 - 1);
+    CHECK(s.peer.counters.tcp_sack_blocks_rejected == 1);
+    CHECK(s.peer.counters.tcp_duplicate_sacks_received == 0);
+    reports(una - 0x4000'0000);
+    CHECK(s.peer.counters.tcp_sack_blocks_rejected == 2);
+    CHECK(s.peer.counters.tcp_duplicate_sacks_received == 0);
+    reports(una - 65535);
+    CHECK(s.peer.counters.tcp_sack_blocks_rejected == 2);
+    CHECK(s.peer.counters.tcp_duplicate_sacks_received == 1);
+}
+
 TEST_CASE("where a box strips the blocks, three duplicates are enough") {
     sack_sender s;
     s.begins_with(10, 10);

@@ -54,6 +54,20 @@ TEST_CASE("a buffer that holds the sender back grows at least twofold a round tr
     CHECK(t.limit <= limits.most);
 }
 
+TEST_CASE("a sender whose window doubles each round trip is not held back by one that follows") {
+    receive_tuning tuning{100ms, sequence_number{1}, instant{1h}};
+    instant now{1h};
+    std::uint32_t limit = limits.initial;
+    std::uint32_t sent = 14'600;
+    for (; sent < 8U << 20; sent *= 2) {
+        now += 100ms;
+        // While this is read the next round trip is under way, in the window of before.
+        CHECK(limit >= 2 * sent);
+        limit = tuning.on_read(sent, {.limit = limit, .segment = 1460}, limits, now);
+    }
+    CHECK(limit <= 5 * (sent / 2));
+}
+
 TEST_CASE("a path that is not held back by the buffer does not make it grow") {
     transfer t{10ms, 1'000'000};  // 10,000 bytes a round trip
     for (int i = 0; i < 1000; ++i) t.goes_round();

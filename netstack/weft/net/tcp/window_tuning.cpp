@@ -64,8 +64,9 @@ std::uint32_t receive_tuning::on_read(std::uint32_t count, const situation& s, c
     round_bytes_ = 0;
     if (s.memory != memory_use::plenty) return s.limit;
     std::uint64_t want = 2 * rate + std::uint64_t{first_flight_segments} * s.segment;
-    // A rate that grows will have grown again before the peer hears of a new window.
-    if (before != 0 && rate > before) want += 2 * (rate - before);
+    // A rate that grows has grown again by now, and will once more before the peer uses the new
+    // window: one that doubles will be four times this.
+    if (before != 0 && rate > before) want += 2 * std::min(2 * (rate - before), rate);
     return std::max(s.limit, narrow(std::min<std::uint64_t>(want, b.most)));
 }
 
