@@ -169,6 +169,16 @@ TEST_CASE("an old timestamp in SYN-RECEIVED is rejected and answered") {
     CHECK(peer.state() == state::established);
 }
 
+TEST_CASE("SYNs outside the window of a half-open connection are challenged, but not each") {
+    scripted_peer peer = in_state(state::syn_received, {.passive = true});
+    for (std::uint32_t n = 0; n < 10; ++n) peer.sends(syn(200'000 + n));
+    CHECK(peer.counters.tcp_challenge_acks == 1);  // RFC 5961 §4, §7
+    CHECK(peer.sees_all() == std::vector{ack(1001, 5001)});
+    CHECK(peer.demux.half_open_count() == 1);
+    peer.sends(ack(5001, 1001));
+    CHECK(peer.state() == state::established);
+}
+
 TEST_CASE("text beyond the window of a half-open connection is answered with where it stands") {
     script_options o = half_open_options();
     o.connection.receive_buffer_bytes = 1U << 20;
