@@ -155,4 +155,13 @@ TEST_CASE("a send buffer holds twice the congestion window, within its bounds") 
     CHECK(tuned_send_limit(200'000, 0, 300'000, b, memory_use::half) == 300'000);
     CHECK(tuned_send_limit(200'000, 0, 0, b, memory_use::short_) == 100'000);
 }
+
+TEST_CASE("on a short path no more is of use than 100 Gbit/s have in flight twice, and a MiB") {
+    constexpr std::uint32_t mib = 1U << 20;
+    CHECK(most_useful_bytes(0ns) == mib);
+    CHECK(most_useful_bytes(50us) == mib + 1'250'000);
+    CHECK(most_useful_bytes(2ms) == mib + 50'000'000);
+    CHECK(most_useful_bytes(1h) > 1'000'000'000);
+    CHECK(most_useful_bytes(duration::max()) > 1'000'000'000);  // none is known
+}
 }

@@ -85,6 +85,21 @@ task<> small_on_a_slow_path(two_hosts& on) {
     CHECK((co_await pair.server.shutdown()).has_value());
 }
 
+/// Nothing is lost, so the window grows for ever: what is buffered must not.
+task<> small_on_a_short_path(two_hosts& on) {
+    stream_pair pair;
+    co_await open_pair(on, pair);
+    std::uint64_t bytes = 0;
+    const instant begin = on.world.now();
+    const instant end = begin + 300ms;
+    co_await when_all(writes_until(on, pair.client, end), counts(on, pair.server, {}, end, bytes));
+    CHECK(pair.client.connection()->congestion_window() > 4U << 20);
+    CHECK(pair.client.connection()->send_limit() <=
+          (1U << 20) + 25 * 150'000);  // the largest frames take 52 us
+    CHECK(bytes * 8 * 10 / 3 >= 10 * gigabit * 9 / 10);
+    CHECK((co_await pair.server.shutdown()).has_value());
+}
+
 task<> sleeps_then_reads(two_hosts& on, tcp_stream& from, instant wake) {
     std::string buffer(1 << 16, '\0');
     (void)co_await sleep_for(wake - on.world.now());
@@ -222,6 +237,12 @@ TEST_CASE("a reader of 80 kB/s on the same path keeps his buffer small") {
 TEST_CASE("a slow path keeps both buffers small") {
     two_hosts on{1, {.delay = 20ms, .bits_per_second = 1'000'000, .queue = {.limit_frames = 30}}};
     runs(on, small_on_a_slow_path(on));
+}
+TEST_CASE("a short fast path is filled by no more than the caches of a processor hold") {
+    sim::host_settings settings;
+    settings.offloads = true;
+    two_hosts on{1, {.delay = 20us, .bits_per_second = 10 * gigabit}, settings};
+    runs(on, small_on_a_short_path(on));
 }
 TEST_CASE("many connections share what memory there is, and idle ones hold nothing of it") {
     sim::host_settings settings;

@@ -10,10 +10,15 @@ namespace weft::net::tcp {
 
 std::uint32_t connection::send_limit() const noexcept {
     if (!tunes_sending_) return send_limit_;
-    return tuned_send_limit(
-        congestion_window(), in_flight_.sacked_bytes(), sending_.size(),
-        {.initial = settings().send_buffer_initial_bytes, .most = settings().send_buffer_max_bytes},
-        owner_.memory());
+    const std::uint32_t sacked = in_flight_.sacked_bytes();
+    std::uint32_t most = settings().send_buffer_max_bytes;
+    if (tx_ != nullptr) {
+        const std::uint64_t useful = most_useful_bytes(tx_->recovery.rack().min_rtt());
+        most = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, useful + sacked));
+    }
+    return tuned_send_limit(congestion_window(), sacked, sending_.size(),
+                            {.initial = settings().send_buffer_initial_bytes, .most = most},
+                            owner_.memory());
 }
 
 std::uint32_t connection::write_room() const noexcept {

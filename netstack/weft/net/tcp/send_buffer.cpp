@@ -32,13 +32,21 @@ std::uint32_t send_buffer::append(std::span<const std::byte> bytes, std::uint32_
 
 std::uint32_t send_buffer::gather(std::uint32_t offset, std::uint32_t count,
                                   tx_slot& slot) const noexcept {
-    std::uint32_t gathered = 0;
-    for (std::uint32_t i = 0; i < chunks_.size() && gathered < count && slot.has_room(); ++i) {
-        const slice& chunk = chunks_[i];
-        if (offset >= chunk.size()) {
-            offset -= chunk.size();
-            continue;
+    // The chunk of `offset`: repairs are near the front, new text is near the back.
+    std::uint32_t i = 0;
+    if (offset <= size_ / 2) {
+        for (; i < chunks_.size() && offset >= chunks_[i].size(); ++i) offset -= chunks_[i].size();
+    } else {
+        std::uint32_t behind = size_ - offset;
+        for (i = chunks_.size(); i > 0 && behind != 0;) {
+            const std::uint32_t size = chunks_[--i].size();
+            offset = size - std::min(behind, size);
+            behind -= std::min(behind, size);
         }
+    }
+    std::uint32_t gathered = 0;
+    for (; i < chunks_.size() && gathered < count && slot.has_room(); ++i) {
+        const slice& chunk = chunks_[i];
         const std::uint32_t part = std::min(count - gathered, chunk.size() - offset);
         slot.append(chunk.sub(offset, part));
         gathered += part;

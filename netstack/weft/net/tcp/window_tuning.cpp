@@ -70,6 +70,12 @@ std::uint32_t receive_tuning::on_read(std::uint32_t count, const situation& s, c
     return std::max(s.limit, narrow(std::min<std::uint64_t>(want, b.most)));
 }
 
+std::uint32_t most_useful_bytes(duration min_rtt) noexcept {
+    constexpr std::uint64_t bytes_per_ns = 25;
+    const auto ns = std::clamp<std::int64_t>(min_rtt.count(), 0, 1'000'000'000);
+    return narrow((1U << 20) + bytes_per_ns * static_cast<std::uint64_t>(ns));
+}
+
 std::uint32_t tuned_send_limit(std::uint32_t congestion_window, std::uint32_t sacked,
                                std::uint32_t queued, const receive_tuning::bounds& b,
                                memory_use memory) noexcept {

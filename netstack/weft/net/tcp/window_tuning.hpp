@@ -72,6 +72,11 @@ private:
     std::uint32_t last_echo_ = 0;
 };
 
+/// Bytes of text that any path with this round trip (without a queue) can have a use for: twice
+/// what 100 Gbit/s have in flight, and a MiB for those who write. A window grows beyond that where
+/// nothing is lost, as in one machine; what is written then waits, and leaves the caches meanwhile.
+[[nodiscard]] std::uint32_t most_useful_bytes(duration min_rtt) noexcept;
+
 /// What a send buffer may hold, in bytes; `sacked` and `queued` of it are held already.
 [[nodiscard]] std::uint32_t tuned_send_limit(std::uint32_t congestion_window, std::uint32_t sacked,
                                              std::uint32_t queued, const receive_tuning::bounds& b,
