@@ -102,6 +102,31 @@ TEST_CASE("a chunked body whose first line begins with 0 is read, however it is 
     }
 }
 
+TEST_CASE("a chunk's line ends where it ends, whatever it quotes and however it is cut") {
+    const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    struct chunked {
+        bool is_good;
+        std::string body;
+    };
+    for (const chunked& each : {chunked{true, "5;x=\"a;\\\"b\"\r\nhello\r\n0;y=\"\"\r\n\r\n"},
+                                chunked{false, "5;x=\"a\r\nhello\r\n0\r\n\r\n\"\r\n"},
+                                chunked{false, "5\r\nhello\r\n0;x=\"\r\n\r\n\"\r\n"},
+                                chunked{false, "5;x=\"a\\\"\r\nhello\r\n0\r\n\r\n\"\r\n"}}) {
+        CAPTURE(each.body);
+        for (std::size_t size = 1; size <= each.body.size(); ++size) {
+            scripted_stream stream;
+            stream.arrives(head);
+            for (std::size_t at = 0; at < each.body.size(); at += size) {
+                stream.arrives(each.body.substr(at, size));
+            }
+            const log seen = serve(stream);
+            CHECK(seen.requests == std::vector<std::string>{"POST / stays"});
+            CHECK(seen.refusal == (each.is_good ? 0U : 400U));
+            CHECK(seen.has_ended == each.is_good);
+        }
+    }
+}
+
 TEST_CASE("Connection and version say whether a connection stays") {
     CHECK(serve_text("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").requests[0] ==
           "GET / goes");

@@ -20,17 +20,35 @@ bool has_foreign_version(std::string_view input) noexcept {
            is_digit(version[7]);
 }
 
+/// The first line, if it is whole, ends within a quoted string (RFC 9110 §5.6.4).
+bool has_open_quote(std::string_view input) noexcept {
+    const std::size_t end = input.find("\r\n");
+    if (end == std::string_view::npos) return false;
+    bool is_open = false;
+    for (std::size_t at = 0; at < end; ++at) {
+        if (input[at] == '"') is_open = !is_open;
+        if (is_open && input[at] == '\\') ++at;
+    }
+    return is_open;
+}
+
 }  // namespace
 
 template <bool IsRequest>
 std::size_t message_parser<IsRequest>::feed(std::string_view input) {
     input_ = input;
     body_ = {};
-    // Beast 1.74 asserts that a last chunk is offered again only with its end in sight, 5 bytes.
-    // What a line with a leading 0 announces has at least as many.
-    const bool awaits_chunks = this->is_header_done() && this->chunked() && !has_chunk_;
-    if (awaits_chunks && input.starts_with('0') && input.size() < 5) return 0;
     beast_error ec;
+    if (this->is_header_done() && this->chunked() && chunk_left_ == 0) {
+        // Beast 1.74 asserts that a last chunk is offered again only with its end in sight, 5
+        // bytes. What a line with a leading 0 announces has at least as many.
+        if (!has_chunk_ && input.starts_with('0') && input.size() < 5) return 0;
+        // Beast looks for the end of a quoted string beyond the end of the line.
+        if (has_open_quote(input.substr(has_chunk_ && input.starts_with("\r\n") ? 2 : 0))) {
+            fail(parse_problem::malformed, ec);
+            return 0;
+        }
+    }
     const std::size_t taken = this->put(boost::asio::const_buffer{input.data(), input.size()}, ec);
     take_error(ec, input);
     return taken;
@@ -127,14 +145,16 @@ std::size_t message_parser<IsRequest>::on_body_impl(beast_view piece, beast_erro
 }
 
 template <bool IsRequest>
-void message_parser<IsRequest>::on_chunk_header_impl(std::uint64_t, beast_view, beast_error&) {
+void message_parser<IsRequest>::on_chunk_header_impl(std::uint64_t size, beast_view, beast_error&) {
     has_chunk_ = true;
+    chunk_left_ = size;
 }
 
 template <bool IsRequest>
 std::size_t message_parser<IsRequest>::on_chunk_body_impl(std::uint64_t, beast_view piece,
                                                           beast_error&) {
     body_ = view(piece);
+    chunk_left_ -= piece.size();
     return piece.size();
 }
 

@@ -103,6 +103,7 @@ private:
     http::fields fields_;
     std::string_view input_;  // of the feed() that is running
     std::string_view body_;
+    std::uint64_t chunk_left_ = 0;  // of the chunk that is being read
     int version_ = 11;
     bool has_chunk_ = false;  // the line of the first chunk was read
     parse_problem problem_ = parse_problem::none;
