@@ -32,6 +32,17 @@ net::queue_options draw_queue(random_source& random) {
     return queue;
 }
 
+/// A wire that is down in step with the longest retransmission timeout (RFC 6298 §2.5) swallows
+/// one repeat after the other, which no TCP survives: of two that far apart one passes.
+void avoid_resonance(net::link_options& link) {
+    constexpr duration longest_timeout = net::tcp::config{}.max_rto;
+    for (;; link.up_for += 10ms) {
+        const duration cycle = link.up_for + link.down_for;
+        const duration drift = longest_timeout % cycle;
+        if (std::min(drift, cycle - drift) >= link.down_for) return;
+    }
+}
+
 net::link_options draw_link(random_source& random) {
     net::link_options link;
     if (random.chance(0.5)) link.loss = 0.01 * random.below(21);
@@ -58,6 +69,7 @@ net::link_options draw_link(random_source& random) {
     if (random.chance(0.1)) {
         link.up_for = 500ms + random.up_to(4s);
         link.down_for = random.up_to(500ms);
+        avoid_resonance(link);
     }
     link.cuts_large_frames = random.chance(0.5);
     return link;
