@@ -53,6 +53,19 @@ TEST_CASE("a window that was not used up does not grow") {
     }
 }
 
+TEST_CASE("a window that was reduced takes a segment that has become larger meanwhile") {
+    constexpr std::uint32_t larger = 8960;
+    for (const congestion_algorithm a : everyone) {
+        CAPTURE(static_cast<int>(a));
+        sender s{a};
+        s.congestion(4 * mss);
+        s.c.on_mss(larger);
+        s.c.set_window(mss);  // proportional rate reduction may go that low (RFC 6937)
+        s.c.on_recovered(0, larger, s.now);
+        CHECK(s.c.window() >= larger);
+    }
+}
+
 TEST_CASE("slow start stops at the threshold, then a segment for each window [MUST-19]") {
     sender s;
     s.congestion(20 * mss);

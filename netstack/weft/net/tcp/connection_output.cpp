@@ -173,7 +173,7 @@ bool connection::poll_new(outgoing& out, tx_slot& slot, instant now) {
 
     if (probe_due_ && is_idle && count < full) {
         // RFC 9293 §3.8.6.1: at least one octet, whatever the window (MUST-36).
-        // One segment at most: it may be the congestion window, not the peer's, that is small.
+        // One segment at most: the congestion window may be what is small.
         return emit_text(out, slot, snd_.nxt, std::max(std::min({unsent, offered, full}), 1U), now);
     }
     if (count == 0 || !may_send_now(count, unsent, full)) {

@@ -51,6 +51,8 @@ void congestion_control::on_recovered(std::uint32_t in_flight, std::uint32_t mss
                                       instant) noexcept {
     window_.mss = mss;
     std::visit([&](auto& m) { m.on_recovered(window_, in_flight); }, model_);
+    // Segments may have become larger since the reduction (RFC 4821).
+    window_.bytes = std::max(window_.bytes, mss);
 }
 
 void congestion_control::on_timeout(std::uint32_t flight, std::uint32_t mss, bool is_first,
