@@ -1,0 +1,72 @@
+// Suspend, and be resumed from the loop's queue: what every completed operation costs at least.
+
+#include "loops.hpp"
+
+#include <weft/yield.hpp>
+
+#ifdef WEFT_HAS_ASIO
+    #include <asio/post.hpp>
+    #include <asio/use_awaitable.hpp>
+#endif
+#ifdef WEFT_HAS_LIBUV
+    #include <uv.h>
+#endif
+
+namespace weft::bench {
+namespace {
+
+task<int> yield_on(benchmark::State& state) {
+    while (state.KeepRunning()) co_await yield();
+    co_return 0;
+}
+
+void resume_weft(benchmark::State& state) { on_weft_loop(state, yield_on); }
+BENCHMARK(resume_weft)->Name("resume/weft");
+
+#ifdef WEFT_HAS_ASIO
+asio::awaitable<void> asio_yield_on(benchmark::State& state) {
+    while (state.KeepRunning()) co_await asio::post(asio::use_awaitable);
+}
+
+void resume_asio(benchmark::State& state) { on_asio_loop(state, asio_yield_on); }
+BENCHMARK(resume_asio)->Name("resume/asio");
+
+/// The same without a coroutine: a handler that posts itself.
+struct self_posting {
+    asio::io_context& io;
+    benchmark::State& state;
+    void operator()() const {
+        if (state.KeepRunning()) asio::post(io, *this);
+    }
+};
+
+void resume_asio_callback(benchmark::State& state) {
+    asio::io_context io{1};
+    asio::post(io, self_posting{io, state});
+    io.run();
+}
+BENCHMARK(resume_asio_callback)->Name("resume/asio_callback");
+#endif
+
+#ifdef WEFT_HAS_LIBUV
+// libuv has no queue of callbacks: an idle handle is called once a turn of its loop, which is as
+// near as it gets.
+void resume_libuv(benchmark::State& state) {
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    uv_idle_t idle;
+    uv_idle_init(&loop, &idle);
+    idle.data = &state;
+    uv_idle_start(&idle, [](uv_idle_t* each) {
+        if (!static_cast<benchmark::State*>(each->data)->KeepRunning()) uv_idle_stop(each);
+    });
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_close(reinterpret_cast<uv_handle_t*>(&idle), nullptr);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+}
+BENCHMARK(resume_libuv)->Name("resume/libuv_idle");
+#endif
+
+}  // namespace
+}  // namespace weft::bench
