@@ -4,6 +4,7 @@
 #include <weft/awaiter.hpp>
 #include <weft/task.hpp>
 
+#include <concepts>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -24,6 +25,12 @@ decltype(auto) get_awaiter(Awaitable&& awaitable) {
 
 template <class Awaitable>
 using await_result_t = decltype(get_awaiter(std::declval<Awaitable>()).await_resume());
+
+/// What can be awaited and gives exactly `Result`.
+template <class Awaitable, class Result>
+concept awaitable_of = requires {
+    requires std::same_as<std::remove_cvref_t<await_result_t<Awaitable>>, Result>;
+};
 
 template <class T>
 inline constexpr bool is_task = false;

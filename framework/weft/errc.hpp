@@ -14,6 +14,8 @@ enum class errc {
     timed_out = static_cast<int>(std::errc::timed_out),
     /// Another operation of the kind is in flight where only one can be.
     busy = static_cast<int>(std::errc::device_or_resource_busy),
+    /// The peer closed before all the bytes had come that were asked for.
+    end_of_stream = static_cast<int>(std::errc::no_message_available),
 };
 
 inline std::error_code make_error_code(errc code) noexcept {

@@ -47,8 +47,8 @@ public:
             case errc::no_buffers: return std::errc::no_buffer_space;
             case errc::busy: return std::errc::device_or_resource_busy;
             case errc::stack_stopped: return std::errc::network_down;
-            case errc::unreachable_state:
-            case errc::end_of_stream: break;
+            case errc::end_of_stream: return std::errc::no_message_available;
+            case errc::unreachable_state: break;
         }
         return {value, *this};
     }
