@@ -1,9 +1,13 @@
+#include <weft/errc.hpp>
 #include <weft/io/file.hpp>
+#include <weft/io/offload_pool.hpp>
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 namespace weft {
 namespace {
@@ -19,13 +23,10 @@ std::uint64_t flags_of(const file_options& options) noexcept {
     if (options.exclusive) flags |= O_EXCL;
     if (options.truncate) flags |= O_TRUNC;
     if (options.append) flags |= O_APPEND;
+    if (options.no_follow) flags |= O_NOFOLLOW;
+    if (options.synchronous) flags |= O_DSYNC;
+    if (options.direct) flags |= O_DIRECT;
     return static_cast<std::uint64_t>(flags);
-}
-
-file_status::type kind_of(unsigned mode) noexcept {
-    if (S_ISREG(mode)) return file_status::type::regular;
-    if (S_ISDIR(mode)) return file_status::type::directory;
-    return file_status::type::other;
 }
 
 }  // namespace
@@ -33,11 +34,15 @@ file_status::type kind_of(unsigned mode) noexcept {
 open_operation::open_operation(completion on_completion, lookup where, int directory,
                                std::string path, file_options options)
     : io_operation{on_completion, &make},
-      directory_{where == lookup::anywhere ? AT_FDCWD : directory},
+      directory_{where == lookup::below_directory ? directory : AT_FDCWD},
       path_{std::move(path)},
       how_{std::make_unique<open_how>()} {
     how_->flags = flags_of(options);
     if (options.create) how_->mode = options.permissions & 07777U;
+    if (where == lookup::unnamed_in) {
+        how_->flags |= O_TMPFILE;
+        how_->mode = options.permissions & 07777U;
+    }
     if (where == lookup::below_directory) how_->resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 }
 
@@ -62,6 +67,25 @@ void read_at_operation::make(io_operation& self, class ring& ring, ring_completi
     ring.read(done, op.fd_, op.into_, op.offset_);
 }
 
+void read_exactly_at_operation::make(io_operation& self, class ring& ring, ring_completion& done) {
+    auto& op = static_cast<read_exactly_at_operation&>(self);
+    ring.read(done, op.fd_, op.into_, op.offset_);
+}
+
+auto read_exactly_at_operation::look(io_operation& self, int answer) noexcept -> next_step {
+    auto& op = static_cast<read_exactly_at_operation&>(self);
+    const auto got = static_cast<std::size_t>(answer);
+    op.into_ = op.into_.subspan(got);
+    op.offset_ += got;
+    return op.into_.empty() || got == 0 ? next_step::finish : next_step::again;
+}
+
+result<void> read_exactly_at_operation::finish() noexcept {
+    if (const std::error_code error = failure()) return error;
+    if (!into_.empty()) return errc::end_of_stream;
+    return {};
+}
+
 void write_at_operation::make(io_operation& self, class ring& ring, ring_completion& done) {
     auto& op = static_cast<write_at_operation&>(self);
     ring.write(done, op.fd_, op.from_, op.offset_);
@@ -82,26 +106,28 @@ auto write_at_operation::look(io_operation& self, int answer) noexcept -> next_s
     return op.from_.empty() || written == 0 ? next_step::finish : next_step::again;
 }
 
-status_operation::status_operation(completion on_completion, int fd) noexcept
-    : io_operation{on_completion, &make}, fd_{fd}, answer_{std::make_unique<struct statx>()} {}
-
-status_operation::~status_operation() { abandon(); }
-
-void status_operation::make(io_operation& self, class ring& ring, ring_completion& done) {
-    auto& op = static_cast<status_operation&>(self);
-    ring.status(done, op.fd_, STATX_TYPE | STATX_SIZE | STATX_MTIME, *op.answer_);
-}
-
-result<file_status> status_operation::finish() noexcept {
-    if (const std::error_code error = failure()) return error;
-    const auto since_epoch = std::chrono::seconds{answer_->stx_mtime.tv_sec} +
-                             std::chrono::nanoseconds{answer_->stx_mtime.tv_nsec};
-    return file_status{kind_of(answer_->stx_mode), answer_->stx_size,
-                       std::chrono::system_clock::time_point{since_epoch}};
-}
-
 void sync_operation::make(io_operation& self, class ring& ring, ring_completion& done) {
-    ring.sync(done, static_cast<sync_operation&>(self).fd_);
+    const auto& op = static_cast<const sync_operation&>(self);
+    if (op.what_ == extent::everything) {
+        ring.sync(done, op.fd_);
+    } else {
+        ring.sync_data(done, op.fd_);
+    }
+}
+
+void truncate_operation::make(io_operation& self, class ring& ring, ring_completion& done) {
+    const auto& op = static_cast<const truncate_operation&>(self);
+    ring.truncate(done, op.fd_, op.size_bytes_);
+}
+
+/// EINVAL may come from a kernel that does not know the request: the system call tells for sure.
+task<result<void>> file::truncate(std::uint64_t size_bytes) const {
+    const result<void> truncated = co_await awaiter<truncate_operation>{fd_, size_bytes};
+    if (truncated.error() != std::errc::invalid_argument) co_return truncated;
+    co_return co_await offload_pool::shared().run([fd = fd_, size_bytes]() -> result<void> {
+        if (::ftruncate(fd, static_cast<off_t>(size_bytes)) == 0) return {};
+        return std::error_code{errno, std::generic_category()};
+    });
 }
 
 close_operation::~close_operation() {

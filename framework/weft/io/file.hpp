@@ -1,139 +1,26 @@
 #pragma once
-// Files through io_uring: open, read, write, size, close, without blocking the loop.
+// Files through io_uring: open, read, write, size, close, names, without blocking the loop.
 //
 // A `file` owns a descriptor and has no position: reads and writes say where. Every awaitable
 // resumes on the loop that awaits it; several may be in flight on one file. The caller's buffer
 // must stay until the awaitable completed; cancelling waits for the kernel to let go of it. Errors
-// are errno values in std::generic_category(), or `std::errc::operation_canceled`.
+// are errno values in std::generic_category(), or `std::errc::operation_canceled`. Folders and what
+// is in them: directory.hpp; bytes in a row: byte_stream.hpp; from here to there: copy.hpp.
 
 #include <weft/awaiter.hpp>
-#include <weft/io/io_operation.hpp>
+#include <weft/errc.hpp>
+#include <weft/io/file_operations.hpp>
+#include <weft/io/file_status.hpp>
+#include <weft/io/path_operation.hpp>
+#include <weft/task.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 namespace weft {
-
-struct file_options {
-    enum class access : std::uint8_t { read, write, read_write };
-    access mode = access::read;
-    bool create = false;               ///< make the file when it does not exist
-    bool exclusive = false;            ///< with `create`: fail when it exists
-    bool truncate = false;             ///< begin empty
-    bool append = false;               ///< every write goes to the end, wherever it says
-    std::uint32_t permissions = 0644;  ///< of a created file, before the umask
-};
-static_assert(std::is_trivially_destructible_v<file_options>);
-
-struct file_status {
-    enum class type : std::uint8_t { regular, directory, other };
-    type kind = type::other;
-    std::uint64_t size_bytes = 0;
-    std::chrono::system_clock::time_point modified;
-};
-
-class file;
-
-class open_operation : public io_operation {
-public:
-    enum class lookup : std::uint8_t { anywhere, below_directory };
-    open_operation(completion on_completion, lookup where, int directory, std::string path,
-                   file_options options);
-    ~open_operation();  // a descriptor nobody asked for is closed
-    void start(const environment& env) { start_request(env); }
-    [[nodiscard]] result<file> finish();
-
-private:
-    static void make(io_operation& self, class ring& ring, ring_completion& done);
-
-    int directory_;
-    std::string path_;
-    std::unique_ptr<open_how> how_;
-    bool taken_ = false;
-};
-
-class read_at_operation : public io_operation {
-public:
-    read_at_operation(completion on_completion, int fd, std::span<std::byte> into,
-                      std::uint64_t offset) noexcept
-        : io_operation{on_completion, &make}, fd_{fd}, into_{into}, offset_{offset} {}
-    void start(const environment& env) { start_request(env); }
-    [[nodiscard]] result<std::size_t> finish() noexcept { return count(); }
-
-private:
-    static void make(io_operation& self, class ring& ring, ring_completion& done);
-
-    int fd_;
-    std::span<std::byte> into_;
-    std::uint64_t offset_;
-};
-
-class write_at_operation : public io_operation {
-public:
-    write_at_operation(completion on_completion, int fd, std::span<const std::byte> from,
-                       std::uint64_t offset) noexcept
-        : io_operation{on_completion, &make, &look}, fd_{fd}, from_{from}, offset_{offset} {}
-    void start(const environment& env) { start_request(env); }
-    [[nodiscard]] result<void> finish() noexcept;
-
-private:
-    static void make(io_operation& self, class ring& ring, ring_completion& done);
-    static next_step look(io_operation& self, int answer) noexcept;
-
-    int fd_;
-    std::span<const std::byte> from_;
-    std::uint64_t offset_;
-};
-
-class status_operation : public io_operation {
-public:
-    status_operation(completion on_completion, int fd) noexcept;
-    ~status_operation();
-    void start(const environment& env) { start_request(env); }
-    [[nodiscard]] result<file_status> finish() noexcept;
-
-private:
-    static void make(io_operation& self, class ring& ring, ring_completion& done);
-
-    int fd_;
-    std::unique_ptr<struct statx> answer_;
-};
-
-class sync_operation : public io_operation {
-public:
-    sync_operation(completion on_completion, int fd) noexcept
-        : io_operation{on_completion, &make}, fd_{fd} {}
-    void start(const environment& env) { start_request(env); }
-    [[nodiscard]] result<void> finish() noexcept { return nothing(); }
-
-private:
-    static void make(io_operation& self, class ring& ring, ring_completion& done);
-
-    int fd_;
-};
-
-/// Owns the descriptor until the kernel has closed it; a stop does not keep it from closing.
-class close_operation : public io_operation {
-public:
-    using ignores_stop = void;
-    close_operation(completion on_completion, int fd) noexcept
-        : io_operation{on_completion, &make}, fd_{fd} {}
-    ~close_operation();
-    void start(const environment& env) { start_request({env.scheduler, {}}); }
-    [[nodiscard]] result<void> finish() noexcept { return nothing(); }
-
-private:
-    static void make(io_operation& self, class ring& ring, ring_completion& done);
-
-    int fd_;
-    bool handed_over_ = false;
-};
 
 class file {
 public:
@@ -158,26 +45,75 @@ public:
         return awaiter<open_operation>{open_operation::lookup::below_directory, fd_,
                                        std::move(path), options};
     }
+    /// A new file without a name in `folder`: it goes when it is closed. For reading and writing.
+    /// `operation_not_supported` where the file system has no such files.
+    [[nodiscard]] static auto open_unnamed(std::string folder) {
+        return awaiter<open_operation>{
+            open_operation::lookup::unnamed_in, -1, std::move(folder),
+            file_options{.mode = file_options::access::read_write, .permissions = 0600}};
+    }
 
     /// Reads up to `into.size()` bytes that lie at `offset`; 0 at the end of the file.
     [[nodiscard]] auto read_some_at(std::uint64_t offset, std::span<std::byte> into) const {
         return awaiter<read_at_operation>{fd_, into, offset};
     }
+    /// Fills all of `into` from `offset` on, or fails with `errc::end_of_stream`. After an error
+    /// the first bytes may have been read.
+    [[nodiscard]] auto read_exactly_at(std::uint64_t offset, std::span<std::byte> into) const {
+        return awaiter<read_exactly_at_operation>{fd_, into, offset};
+    }
     /// Writes all of `from` at `offset`. After an error, or a cancellation, part may be written.
     [[nodiscard]] auto write_all_at(std::uint64_t offset, std::span<const std::byte> from) const {
         return awaiter<write_at_operation>{fd_, from, offset};
     }
-    /// Size, kind and time of the last change of the contents.
+    /// Makes the file `size_bytes` long: what is cut is gone, what is new reads as zeros.
+    [[nodiscard]] task<result<void>> truncate(std::uint64_t size_bytes) const;
+    /// Size, kind, owner, and the times of the last changes.
     [[nodiscard]] auto status() const { return awaiter<status_operation>{fd_}; }
     /// Completes when contents and metadata are on the disk.
-    [[nodiscard]] auto sync() const { return awaiter<sync_operation>{fd_}; }
+    [[nodiscard]] auto sync() const {
+        return awaiter<sync_operation>{fd_, sync_operation::extent::everything};
+    }
+    /// Completes when the contents are on the disk, and of the metadata what reading them needs.
+    [[nodiscard]] auto sync_data() const {
+        return awaiter<sync_operation>{fd_, sync_operation::extent::data};
+    }
     /// Closes and reports what a late write has to say; the file is empty from the call on.
     [[nodiscard]] auto close() { return awaiter<close_operation>{std::exchange(fd_, -1)}; }
 
+    // ---- by path, as the system calls of these names
+
+    [[nodiscard]] static auto status_of(std::string path, follow what = follow::symlinks) {
+        return awaiter<status_operation>{std::move(path), what};
+    }
+    /// Removes a name; the file goes with its last name and its last descriptor.
+    [[nodiscard]] static path_change remove(std::string path) {
+        return path_change{path_operation::change::remove, 0U, place{std::move(path)}, place{}};
+    }
+    /// Gives a file or folder another name, in one step; what had that name before is gone.
+    [[nodiscard]] static path_change rename(std::string from, std::string to) {
+        return path_change{path_operation::change::rename, 0U, place{std::move(from)},
+                           place{std::move(to)}};
+    }
+    /// A second name for the file `existing`.
+    [[nodiscard]] static path_change link(std::string existing, std::string name) {
+        return path_change{path_operation::change::link, 0U, place{std::move(existing)},
+                           place{std::move(name)}};
+    }
+    /// A name that stands for the path `target`, which need not exist.
+    [[nodiscard]] static path_change symlink(std::string target, std::string name) {
+        return path_change{path_operation::change::symlink, 0U, place{std::move(target)},
+                           place{std::move(name)}};
+    }
+
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
     [[nodiscard]] int descriptor() const noexcept { return fd_; }
+    /// Hands the descriptor over; the file is empty afterwards.
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
 
 private:
+    using place = path_operation::place;
+
     int fd_ = -1;
 };
 

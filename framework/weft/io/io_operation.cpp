@@ -9,7 +9,7 @@ void io_operation::abandon() noexcept {
     if (ring_ != nullptr) ring_->withdraw(*this);
 }
 
-void io_operation::start_request(const environment& env) {
+void io_operation::start_request(const environment& env, stop_hook instead) {
     ring_ = env.scheduler->attached_ring();
     if (ring_ == nullptr) {
         answer_ = -EOPNOTSUPP;
@@ -17,13 +17,20 @@ void io_operation::start_request(const environment& env) {
         return;
     }
     make_(*this, *ring_, *this);
-    park(*env.scheduler, env.stop, &on_stop);
+    park(*env.scheduler, env.stop, instead != nullptr ? instead : &on_stop);
+}
+
+auto io_operation::judge(int answer) noexcept -> next_step {
+    if (answer == -EINTR && tolerates_ != tolerates::nothing) return next_step::again;
+    const bool is_for_look =
+        answer >= 0 || (answer == -EAGAIN && tolerates_ == tolerates::not_ready);
+    return is_for_look && look_ != nullptr ? look_(*this, answer) : next_step::finish;
 }
 
 void io_operation::answered(ring_completion& self, int answer, unsigned /*flags*/) noexcept {
     auto& op = static_cast<io_operation&>(self);
     op.answer_ = answer;
-    if (answer >= 0 && op.look_ != nullptr && op.look_(op, answer) == next_step::again) {
+    if (op.judge(answer) == next_step::again) {
         if (!op.stopping_) {
             op.make_(op, *op.ring_, op);
             return;

@@ -26,12 +26,21 @@ protected:
     using request = void (*)(io_operation&, class ring&, ring_completion& done);
     /// Looks at an answer that is no error; `again` makes the request once more.
     using review = next_step (*)(io_operation&, int answer) noexcept;
+    /// Errors that say nothing about the request: with `interrupted`, EINTR makes it once more;
+    /// with `not_ready`, EAGAIN is for `look` as well.
+    enum class tolerates : unsigned char { nothing, interrupted, not_ready };
 
-    io_operation(completion on_completion, request make, review look = nullptr) noexcept
-        : operation{on_completion}, ring_completion{&answered}, make_{make}, look_{look} {}
+    io_operation(completion on_completion, request make, review look = nullptr,
+                 tolerates errors = tolerates::nothing) noexcept
+        : operation{on_completion},
+          ring_completion{&answered},
+          make_{make},
+          look_{look},
+          tolerates_{errors} {}
     ~io_operation() { abandon(); }
 
-    void start_request(const environment& env);
+    /// With `instead`, a stop calls that, and the request goes on.
+    void start_request(const environment& env, stop_hook instead = nullptr);
 
     /// Called by the destructor of whoever owns memory that the request points at.
     void abandon() noexcept;
@@ -44,6 +53,7 @@ protected:
 
 private:
     static void answered(ring_completion& self, int answer, unsigned flags) noexcept;
+    [[nodiscard]] next_step judge(int answer) noexcept;
     static void on_stop(operation& self) noexcept;
 
     request make_;
@@ -51,6 +61,7 @@ private:
     class ring* ring_ = nullptr;
     int answer_ = -1;
     bool stopping_ = false;
+    tolerates tolerates_;
 };
 
 }  // namespace weft

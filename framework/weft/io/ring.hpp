@@ -78,6 +78,24 @@ public:
     void sync(ring_completion& done, int fd);
     void no_operation(ring_completion& done);
 
+    // Requests on files (ring_files.cpp). Paths are taken when the request starts and stay until
+    // its completion. `flags` are those of the system call of the same name.
+    void sync_data(ring_completion& done, int fd);
+    void status_of(ring_completion& done, int directory, const char* path, int flags, unsigned mask,
+                   struct statx& into);
+    void rename(ring_completion& done, int from_directory, const char* from, int to_directory,
+                const char* to, unsigned flags);
+    void unlink(ring_completion& done, int directory, const char* path, int flags);
+    void make_directory(ring_completion& done, int directory, const char* path, unsigned mode);
+    void symlink(ring_completion& done, const char* target, int directory, const char* path);
+    void link(ring_completion& done, int from_directory, const char* from, int to_directory,
+              const char* to, int flags);
+    /// An older kernel than 6.9 does not know the request and answers -EINVAL.
+    void truncate(ring_completion& done, int fd, std::uint64_t size_bytes);
+    /// Moves bytes between two descriptors of which one is a pipe; an offset of -1 is none.
+    void splice(ring_completion& done, int from, std::int64_t from_offset, int to,
+                std::int64_t to_offset, std::size_t bytes);
+
     /// Asks the kernel to end a request that is in flight. Its completion still comes: -ECANCELED,
     /// or its result when it was faster.
     void cancel(ring_completion& target);
