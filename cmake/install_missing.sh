@@ -2,7 +2,7 @@
 
 # What the libraries and the example programs are built with.
 weft_build_packages=(g++ cmake ninja-build pkg-config
-    liburing-dev libspdlog-dev libexpected-dev libcli11-dev libboost-dev)
+    liburing-dev libspdlog-dev libexpected-dev libcli11-dev libboost-dev libboost-context-dev)
 
 # install_missing yes|no PACKAGE…
 # Says which packages are missing and installs them, as root or through sudo. With `no`, or where there is
