@@ -69,6 +69,20 @@ decltype(auto) get_environment_awaiter(Awaitable&& awaitable) {
     }
 }
 
+/// An awaiter of what `make()` returns by value, in its place: for whoever keeps it beyond the
+/// expression that makes it. `make()` makes an awaiter of Weft's, or a task.
+template <class Make>
+decltype(auto) make_environment_awaiter(Make& make) {
+    using awaitable = std::invoke_result_t<Make&>;
+    static_assert(!std::is_reference_v<awaitable>, "make what is awaited, by value");
+    if constexpr (environment_awaiter<awaitable>) {
+        return make();
+    } else {
+        static_assert(is_task<awaitable>, "what is not Weft's is awaited in a task: make that");
+        return get_awaiter(make());
+    }
+}
+
 /// `T`, or std::monostate where a value is needed and `T` is void.
 template <class T>
 using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;

@@ -41,6 +41,10 @@ public:
         : inner_{get_environment_awaiter(std::forward<Awaitable>(awaitable))},
           deadline_{deadline},
           alarm_{*this} {}
+    /// Of what `make()` returns.
+    template <class Make>
+    timeout_awaiter(std::in_place_t, duration limit, Make& make)
+        : inner_{make_environment_awaiter(make)}, limit_{limit}, alarm_{*this} {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <environment_promise Promise>
@@ -90,9 +94,18 @@ private:
 /// Awaits `awaitable`, whose result is a `result<T>`, and asks it to stop after `limit`. Completes
 /// when it has completed; resumes where it ended.
 template <class Awaitable>
+requires(!std::is_invocable_v<Awaitable&>)
 [[nodiscard]] auto with_timeout(duration limit, Awaitable&& awaitable) {
     using inner = decltype(get_environment_awaiter(std::forward<Awaitable>(awaitable)));
     return timeout_awaiter<inner>{limit, std::forward<Awaitable>(awaitable)};
+}
+
+/// The same of what `make()` returns, made in place and owned: may be awaited later, or where no
+/// expression lasts (weft::start). `make` is called in here and not kept.
+template <class Make>
+requires std::is_invocable_v<Make&> [[nodiscard]] auto with_timeout(duration limit, Make make) {
+    using inner = decltype(make_environment_awaiter(make));
+    return timeout_awaiter<inner>{std::in_place, limit, make};
 }
 
 /// The same at `deadline`. An operation that is ready completes even if the deadline has passed.
