@@ -124,14 +124,14 @@ template <class Make, class Callback>
 /// Starts what `make()` returns in memory of its own, which is free again in the callback.
 template <class Make, class Callback>
 void start_detached(callback_group& group, Make make, Callback callback) {
-    using operation = callback_operation<Make, Callback, callback_release::memory>;
-    static_assert(alignof(operation) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
-    void* const place = frame_allocator::allocate(sizeof(operation));
+    using started = callback_operation<Make, Callback, callback_release::memory>;
+    static_assert(alignof(started) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    void* const place = frame_allocator::allocate(sizeof(started));
     try {
         ::new (place)
-            operation{group, std::move(make), std::move(callback), callback_release::memory{}};
+            started{group, std::move(make), std::move(callback), callback_release::memory{}};
     } catch (...) {
-        frame_allocator::deallocate(place, sizeof(operation));
+        frame_allocator::deallocate(place, sizeof(started));
         throw;
     }
 }
@@ -162,13 +162,13 @@ public:
     /// Starts what `make()` returns. Precondition: nothing waits here.
     template <class Make, class Callback>
     void start(callback_group& group, Make make, Callback callback) {
-        using operation = callback_operation<Make, Callback, release>;
-        static_assert(sizeof(operation) <= Bytes, "the slot is too small for this operation");
-        static_assert(alignof(operation) <= alignof(std::max_align_t));
+        using started = callback_operation<Make, Callback, release>;
+        static_assert(sizeof(started) <= Bytes, "the slot is too small for this operation");
+        static_assert(alignof(started) <= alignof(std::max_align_t));
         assert(!is_busy() && "one operation at a time in a slot");
         ::new (static_cast<void*>(room_))
-            operation{group, std::move(make), std::move(callback), release{this}};
-        destroy_ = [](void* op) noexcept { static_cast<operation*>(op)->~operation(); };
+            started{group, std::move(make), std::move(callback), release{this}};
+        destroy_ = [](void* op) noexcept { static_cast<started*>(op)->~started(); };
     }
 
 private:

@@ -23,11 +23,11 @@ class group;
 class running_fiber : continuation {
 public:
     /// What runs on the fiber's stack.
-    using body = void (*)(running_fiber&) noexcept;
+    using function = void (*)(running_fiber&) noexcept;
     /// Told when it has ended; may destroy it.
     using notification = void (*)(running_fiber&) noexcept;
 
-    running_fiber(body run, notification on_ended) noexcept
+    running_fiber(function run, notification on_ended) noexcept
         : continuation{&resumed}, run_{run}, on_ended_{on_ended} {}
 
     /// The fiber whose code this is; null outside of any.
@@ -62,7 +62,7 @@ private:
 
     context machine_;
     stack stack_;
-    body run_;
+    function run_;
     notification on_ended_;
     const weft::environment* in_ = nullptr;
     group* owner_ = nullptr;
