@@ -27,6 +27,7 @@ constexpr std::uint16_t port_of[2] = {4000, 80};
 struct packet {
     std::vector<std::byte> bytes;
     tx_offload offload;
+    bool is_spoilt = false;
 };
 
 stack_options read_options(input& in, unsigned side) {
@@ -208,11 +209,15 @@ private:
                     wires_[way].begin() + where + 1);
     }
 
-    /// A spoilt byte is seen by a checksum, if there is one.
+    /// A spoilt byte is seen by a checksum, if there is one. Two may cancel each other out: so one
+    /// a packet, and of fragments, which share a checksum, the first only.
     void spoil(unsigned way, std::uint8_t where, std::uint8_t how) {
         if (wires_[way].empty() || how == 0) return;
         packet& p = wires_[way].front();
-        if (p.offload.needs_checksum) return;
+        if (p.offload.needs_checksum || p.is_spoilt) return;
+        const auto ip = wire::parse_ipv4(p.bytes);
+        if (!ip || ip->fragment_offset_bytes != 0) return;
+        p.is_spoilt = true;
         p.bytes[where % p.bytes.size()] ^= static_cast<std::byte>(how);
     }
 
