@@ -26,7 +26,9 @@ public:
 protected:
     void feed() noexcept override;
     void wait(instant until) noexcept override;
-    [[nodiscard]] bool expects_input() const noexcept override { return ring_.in_flight() != 0; }
+    [[nodiscard]] bool expects_input() const noexcept override {
+        return ring_.in_flight() != 0 || ring_.expects_notices();
+    }
 
 private:
     weft::ring ring_;

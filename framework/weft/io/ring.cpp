@@ -1,4 +1,5 @@
 #include <weft/io/ring.hpp>
+#include <weft/io/ring_state.hpp>
 #include <weft/log.hpp>
 
 #include <liburing.h>
@@ -8,7 +9,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <string>
 #include <system_error>
 
@@ -47,19 +47,7 @@ unsigned length_of(std::size_t bytes) noexcept {
     return static_cast<unsigned>(bytes < largest ? bytes : largest);
 }
 
-struct set_aside {
-    ring_completion* done;
-    int result;
-    unsigned flags;
-};
-
 }  // namespace
-
-struct ring::state {
-    io_uring kernel{};
-    /// Completions that arrived while only one was wanted, in their order.
-    std::deque<set_aside> set_aside_completions;
-};
 
 ring_completion::~ring_completion() {
     assert(!in_flight_ && "the kernel would write into freed memory: withdraw() first");
@@ -180,8 +168,8 @@ void ring::withdraw(ring_completion& target) noexcept {
 /// Drops what was set aside for `target`; true when its last completion was among it.
 bool ring::take_set_aside(const ring_completion& target) {
     bool ended = false;
-    std::erase_if(state_->set_aside_completions, [&](const set_aside& entry) {
-        if (entry.done != &target) return false;
+    std::erase_if(state_->set_aside_completions, [&](const state::set_aside& entry) {
+        if (entry.told != &target) return false;
         ended = ended || (entry.flags & IORING_CQE_F_MORE) == 0;
         return true;
     });
@@ -196,9 +184,9 @@ void ring::set_aside_completions() {
         io_uring_cqe* entry = nullptr;
         io_uring_for_each_cqe(&kernel, head, entry) {
             ++count;
-            auto* done = static_cast<ring_completion*>(io_uring_cqe_get_data(entry));
-            if (done == nullptr) continue;
-            state_->set_aside_completions.push_back({done, entry->res, entry->flags});
+            void* told = io_uring_cqe_get_data(entry);
+            if (told == nullptr) continue;
+            state_->set_aside_completions.push_back({told, entry->res, entry->flags});
         }
         io_uring_cq_advance(&kernel, count);
         if (!io_uring_cq_has_overflow(&kernel)) return;
@@ -207,7 +195,12 @@ void ring::set_aside_completions() {
     }
 }
 
-void ring::dispatch(ring_completion& done, int result, unsigned flags) noexcept {
+void ring::dispatch(void* told, int result, unsigned flags) noexcept {
+    if (ring_notice* notice = state::notice_of(told)) {
+        notice->on_notice_(*notice, result);
+        return;
+    }
+    auto& done = *static_cast<ring_completion*>(told);
     if ((flags & IORING_CQE_F_MORE) == 0) {
         done.in_flight_ = false;
         --in_flight_;
@@ -223,9 +216,9 @@ std::size_t ring::reap(std::size_t budget) noexcept {
     std::size_t dispatched = 0;
     while (dispatched < budget) {
         if (!earlier.empty()) {
-            const set_aside next = earlier.front();
+            const state::set_aside next = earlier.front();
             earlier.pop_front();
-            dispatch(*next.done, next.result, next.flags);
+            dispatch(next.told, next.result, next.flags);
             ++dispatched;
             continue;
         }
@@ -238,12 +231,12 @@ std::size_t ring::reap(std::size_t budget) noexcept {
             collect(io_uring_get_events(&kernel));  // moves the kernel's backlog into the queue
             continue;
         }
-        auto* done = static_cast<ring_completion*>(io_uring_cqe_get_data(entry));
+        void* told = io_uring_cqe_get_data(entry);
         const int result = entry->res;
         const unsigned flags = entry->flags;
         io_uring_cq_advance(&kernel, 1);
-        if (done == nullptr) continue;
-        dispatch(*done, result, flags);
+        if (told == nullptr) continue;
+        dispatch(told, result, flags);
         ++dispatched;
     }
     return dispatched;

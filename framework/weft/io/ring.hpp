@@ -42,6 +42,22 @@ private:
     bool in_flight_ = false;
 };
 
+/// Told of something by another loop's ring (`ring::notify`): any number of times, never in flight
+/// in between. It must outlive whoever may still tell it.
+class alignas(8) ring_notice {
+public:
+    /// Called from `ring::reap()`, as a ring_completion is.
+    using handler = void (*)(ring_notice&, int value) noexcept;
+
+    explicit ring_notice(handler on_notice) noexcept : on_notice_{on_notice} {}
+    ring_notice(const ring_notice&) = delete;
+    ring_notice& operator=(const ring_notice&) = delete;
+
+private:
+    friend class ring;
+    handler on_notice_;
+};
+
 class ring {
 public:
     struct options {
@@ -96,6 +112,16 @@ public:
     void splice(ring_completion& done, int from, std::int64_t from_offset, int to,
                 std::int64_t to_offset, std::size_t bytes);
 
+    // Between loops (ring_messages.cpp).
+    /// Tells `there`, with value 0, on the loop whose ring has the descriptor `target`. When the
+    /// kernel cannot, `failed` is told here, with a negated errno; nobody is told of success.
+    void notify(int target, ring_notice& there, ring_notice& failed);
+    /// Names this ring to others: fixed, so any thread may ask.
+    [[nodiscard]] int descriptor() const noexcept;
+    /// Counts those that wait for notices: there is input to expect though nothing is in flight.
+    void expect_notices(int change) noexcept { expected_notices_ += change; }
+    [[nodiscard]] bool expects_notices() const noexcept { return expected_notices_ != 0; }
+
     /// Asks the kernel to end a request that is in flight. Its completion still comes: -ECANCELED,
     /// or its result when it was faster.
     void cancel(ring_completion& target);
@@ -124,10 +150,11 @@ private:
     void collect(int entered) noexcept;
     void set_aside_completions();
     [[nodiscard]] bool take_set_aside(const ring_completion& target);
-    void dispatch(ring_completion& done, int result, unsigned flags) noexcept;
+    void dispatch(void* told, int result, unsigned flags) noexcept;
 
     std::unique_ptr<state> state_;
     std::size_t in_flight_ = 0;
+    int expected_notices_ = 0;
     counters counters_;
 };
 
