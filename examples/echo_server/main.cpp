@@ -2,12 +2,15 @@
 //
 //     echo_server --tap weft0 --address 10.0.0.2/24 --port 7
 //
-// What happens on a connection is in coroutine.hpp, written over any stream. Ctrl-C closes the
-// connections in order.
+// What happens on a connection is written over any stream, three times: in coroutine.hpp, fiber.hpp
+// and callback.hpp (`--front-end`). Ctrl-C closes the connections in order.
 
 #include "common/command_line.hpp"
+#include "common/front_end.hpp"
 #include "common/network.hpp"
+#include "echo_server/callback.hpp"
 #include "echo_server/coroutine.hpp"
+#include "echo_server/fiber.hpp"
 #include "echo_server/service.hpp"
 
 #include <weft/run.hpp>
@@ -29,12 +32,25 @@ struct settings {
     std::uint16_t port = 7;
     std::uint32_t backlog = 1024;
     service_options service;
+    examples::front_end front_end = examples::front_end::coroutine;
 };
 
 template <class Listener>
-weft::task<void> serve(weft::task_group& group, network& on, Listener& listener, service& shared) {
+weft::task<weft::result<void>> serve_all(examples::front_end how, Listener& listener,
+                                         service& shared) {
+    switch (how) {
+        case examples::front_end::coroutine: break;
+        case examples::front_end::fiber: return fiber::serve_all(listener, shared);
+        case examples::front_end::callback: return callback::serve_all(listener, shared);
+    }
+    return coroutine::serve_all(listener, shared);
+}
+
+template <class Listener>
+weft::task<void> serve(weft::task_group& group, network& on, Listener& listener, service& shared,
+                       examples::front_end how) {
     group.spawn(on.print_counters_on_signal());
-    (void)co_await coroutine::serve_all(listener, shared);
+    (void)co_await serve_all(how, listener, shared);
 }
 
 weft::task<int> serve_port(weft::io_context& io, const settings& options) {
@@ -46,8 +62,9 @@ weft::task<int> serve_port(weft::io_context& io, const settings& options) {
                      weft::net::endpoint{on.host().address(), options.port}.to_string().c_str());
         (void)co_await weft::with_task_group(
             [](weft::task_group& group, network* network, weft::net::tcp_listener* from,
-               service* with) { return serve(group, *network, *from, *with); },
-            &on, &listener, &shared);
+               service* with,
+               examples::front_end how) { return serve(group, *network, *from, *with, how); },
+            &on, &listener, &shared, options.front_end);
     }
     co_await on.stop();
     co_return 0;
@@ -69,6 +86,7 @@ int main(int argc, char** argv) {
                                                                         {"chargen", mode::chargen}},
                                             CLI::ignore_case))
         ->type_name("MODE");
+    examples::add_front_end_option(app, options.front_end);
     app.add_option("--bytes", options.service.bytes,
                    "chargen: bytes for each connection; 0: no end")
         ->capture_default_str();

@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 
 import netns
 
@@ -106,9 +107,11 @@ class EchoCases:
 
 
 class AgainstWeft(EchoCases, netns.Case):
+    front_end = "coroutine"
+
     def setUp(self):
         super().setUp()
-        self.server = netns.echo_server("--stats")
+        self.server = netns.echo_server("--stats", "--front-end", self.front_end)
         self.addCleanup(self.server.__exit__)
         self.address = (netns.WEFT, 7)
 
@@ -149,12 +152,20 @@ class AgainstWeft(EchoCases, netns.Case):
             self.assertEqual(sock.recv(10), b"hello")
             self.server.process.kill()
             self.server.process.wait()
-            with netns.echo_server():
+            with netns.echo_server("--front-end", self.front_end):
                 sock.settimeout(10)
                 with self.assertRaises(ConnectionResetError):  # the new one knows nothing of it
                     for _ in range(100):
                         sock.sendall(b"are you there?")
                         time.sleep(0.05)
+
+
+class AgainstWeftInFibers(AgainstWeft):
+    front_end = "fiber"
+
+
+class AgainstWeftInCallbacks(AgainstWeft):
+    front_end = "callback"
 
 
 class AgainstTheKernel(EchoCases, netns.Case):
@@ -168,23 +179,49 @@ class AgainstTheKernel(EchoCases, netns.Case):
 
 
 class Backlog(netns.Case):
+    front_end = "coroutine"
+
     def test_who_finds_the_backlog_full_comes_again_and_is_served(self):
-        with netns.echo_server("--stats", "--backlog", 4, "--max-connections", 4) as server:
+        with netns.echo_server("--stats", "--backlog", 4, "--max-connections", 4,
+                               "--front-end", self.front_end) as server:
             self.assertEqual(exchange_on_many((netns.WEFT, 7), 24, 60), 24)
             dropped = server.count("tcp_syn_dropped") + server.count("tcp_backlog_overflow")
             self.assertGreater(dropped, 0, server.text())
 
 
+class BacklogInFibers(Backlog):
+    front_end = "fiber"
+
+
+class BacklogInCallbacks(Backlog):
+    front_end = "callback"
+
+
+class Modes(netns.Case):
+    def test_hash_tells_count_and_sum_in_every_front_end(self):
+        data = netns.random_bytes(3_000_000)
+        for front_end in ("coroutine", "fiber", "callback"):
+            with self.subTest(front_end=front_end):
+                with netns.echo_server("--mode", "hash", "--front-end", front_end):
+                    with netns.connect((netns.WEFT, 7)) as sock:
+                        sock.sendall(data)
+                        sock.shutdown(socket.SHUT_WR)
+                        told = netns.read_all(sock).split()
+                self.assertEqual(told, [b"%d" % len(data), b"%08x" % zlib.crc32(data)])
+
+
 class Silence(netns.Case):
+    front_end = "coroutine"
+
     def test_a_peer_that_says_nothing_is_reset_in_time(self):
-        with netns.echo_server("--idle", 1), netns.connect((netns.WEFT, 7)) as sock:
+        with netns.echo_server("--idle", 1, "--front-end", self.front_end), netns.connect((netns.WEFT, 7)) as sock:
             begin = time.monotonic()
             with self.assertRaises(ConnectionResetError):
                 sock.recv(1)
             self.assertLess(time.monotonic() - begin, 3)
 
     def test_peers_that_never_read_cost_a_bounded_amount(self):
-        with netns.echo_server("--mode", "chargen", "--idle", 3) as server:
+        with netns.echo_server("--mode", "chargen", "--idle", 3, "--front-end", self.front_end) as server:
             before = server.resident_bytes()
             with contextlib.ExitStack() as opened:
                 socks = [opened.enter_context(netns.connect((netns.WEFT, 7))) for _ in range(30)]
@@ -200,7 +237,8 @@ class Silence(netns.Case):
     def test_a_window_that_opens_late(self):
         """Zero-window probes: the kernel reads nothing for a while, then everything."""
         size = 4_000_000
-        with netns.echo_server("--mode", "chargen", "--bytes", size, "--stats") as server:
+        with netns.echo_server("--mode", "chargen", "--bytes", size, "--stats",
+                               "--front-end", self.front_end) as server:
             with socket.socket() as sock:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
                 sock.settimeout(30)
@@ -208,6 +246,14 @@ class Silence(netns.Case):
                 time.sleep(2)
                 self.assertEqual(netns.read_all(sock), b"".join(netns.pattern(size)))
             self.assertGreater(server.count("tcp_zero_window_probes"), 0)
+
+
+class SilenceInFibers(Silence):
+    front_end = "fiber"
+
+
+class SilenceInCallbacks(Silence):
+    front_end = "callback"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,117 @@
+#pragma once
+// The echo server in fibers: a stack for each connection, and functions that wait. coroutine.hpp
+// and callback.hpp say the same in the two other front ends, function by function.
+
+#include "echo_server/service.hpp"
+
+#include <weft/errc.hpp>
+#include <weft/fiber/group.hpp>
+#include <weft/with_timeout.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace examples::echo_server::fiber {
+
+using weft::fiber::await;
+
+/// Sends everything back, until the peer closes; then closes too.
+template <class Stream>
+weft::result<void> echo(Stream& peer, service& shared, buffer& bytes) {
+    for (;;) {
+        const auto got = await(weft::with_timeout(shared.patience(), peer.read_some(bytes)));
+        if (!got) return got.error();
+        if (*got == 0) break;
+        const auto sent = await(
+            weft::with_timeout(shared.patience(), peer.write_all(std::span{bytes}.first(*got))));
+        if (!sent) return sent.error();
+    }
+    return await(weft::with_timeout(shared.patience(), peer.shutdown()));
+}
+
+/// Reads to the end; with `hash`, answers with count and CRC-32 of what it read.
+template <class Stream>
+weft::result<void> discard(Stream& peer, service& shared, buffer& bytes) {
+    digest sum;
+    for (;;) {
+        const auto got = await(weft::with_timeout(shared.patience(), peer.read_some(bytes)));
+        if (!got) return got.error();
+        if (*got == 0) break;
+        if (shared.options.what == mode::hash) sum.add(std::span{bytes}.first(*got));
+    }
+    if (shared.options.what == mode::hash) {
+        const auto sent = await(weft::with_timeout(shared.patience(), peer.write_all(sum.line())));
+        if (!sent) return sent.error();
+    }
+    return await(weft::with_timeout(shared.patience(), peer.shutdown()));
+}
+
+/// Sends the pattern, `--bytes` of it or until the peer goes; then waits for the peer to close.
+template <class Stream>
+weft::result<void> generate(Stream& peer, service& shared, buffer& bytes) {
+    const std::uint64_t total = shared.options.bytes == 0 ? UINT64_MAX : shared.options.bytes;
+    for (std::uint64_t sent = 0; sent < total;) {
+        const auto piece =
+            shared.pattern.at(sent, std::min<std::uint64_t>(total - sent, bytes.size()));
+        const auto taken = await(weft::with_timeout(shared.patience(), peer.write_all(piece)));
+        if (!taken) return taken.error();
+        sent += piece.size();
+    }
+    const auto closed = await(weft::with_timeout(shared.patience(), peer.shutdown()));
+    if (!closed) return closed.error();
+    for (;;) {
+        const auto got = await(weft::with_timeout(shared.patience(), peer.read_some(bytes)));
+        if (!got) return got.error();
+        if (*got == 0) return {};
+    }
+}
+
+template <class Stream>
+weft::result<void> talk(Stream& peer, service& shared, buffer& bytes) {
+    switch (shared.options.what) {
+        case mode::echo: return echo(peer, shared, bytes);
+        case mode::discard:
+        case mode::hash: return discard(peer, shared, bytes);
+        case mode::chargen: return generate(peer, shared, bytes);
+    }
+    return echo(peer, shared, bytes);
+}
+
+template <class Stream>
+void serve(Stream peer, service& shared) {
+    weft::result<void> outcome;
+    if (shared.options.what != mode::chargen) {  // a peer that says nothing costs no buffer
+        outcome = await(weft::with_timeout(shared.patience(), peer.readable()));
+    }
+    if (outcome) {
+        const auto bytes = std::make_unique<buffer>();
+        outcome = talk(peer, shared, *bytes);
+    }
+    if (outcome.error() == weft::errc::timed_out) peer.abort();
+    shared.connections.closed();
+}
+
+template <class Listener>
+void accept_all(weft::fiber::group& group, Listener& listener, service& shared) {
+    for (;;) {
+        const auto room = await(shared.connections.has_room());
+        if (!room) break;
+        auto peer = await(listener.accept());
+        if (!peer) break;
+        shared.connections.opened();
+        const auto spawned = group.spawn(
+            [stream = std::move(*peer), &shared]() mutable { serve(std::move(stream), shared); });
+        if (!spawned) shared.connections.closed();  // no stack: that peer is closed, others go on
+    }
+}
+
+/// Accepts until it is asked to stop, and ends when the last connection has.
+template <class Listener>
+weft::task<weft::result<void>> serve_all(Listener& listener, service& shared) {
+    return weft::fiber::with_group([](weft::fiber::group& group, Listener* from,
+                                      service* with) { accept_all(group, *from, *with); },
+                                   &listener, &shared);
+}
+
+}  // namespace examples::echo_server::fiber
