@@ -24,7 +24,7 @@ std::vector<int> allowed_processors() {
     std::vector<int> found;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return found;
     for (int i = 0; i < CPU_SETSIZE; ++i) {
-        if (CPU_ISSET(i, &allowed)) found.push_back(i);
+        if (CPU_ISSET(static_cast<std::size_t>(i), &allowed)) found.push_back(i);
     }
     return found;
 }
@@ -137,7 +137,7 @@ void runtime::pin(std::size_t index) const {
     const int processor = processors_[index % processors_.size()];
     cpu_set_t one;
     CPU_ZERO(&one);
-    if (processor >= 0 && processor < CPU_SETSIZE) CPU_SET(processor, &one);
+    if (processor >= 0 && processor < CPU_SETSIZE) CPU_SET(static_cast<std::size_t>(processor), &one);
     const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof one, &one);
     if (error != 0) {
         throw std::system_error{error, std::generic_category(),

@@ -51,7 +51,7 @@ static_assert(std::is_trivially_destructible_v<runtime_options>);
 struct loop_statistics {
     std::uint64_t tasks = 0;  ///< brought by spawn_on and start_on, now
     mailbox::counters mail;
-    ring::counters ring;
+    weft::ring::counters ring;
     frame_counters frames;
 
     loop_statistics& operator+=(const loop_statistics& other) noexcept;
