@@ -138,8 +138,8 @@ private:
 
 template <class Listener>
 class acceptor {
-    using stream =
-        typename weft::await_result_t<decltype(std::declval<Listener&>().accept())>::value_type;
+    using accepted = weft::await_result_t<decltype(std::declval<Listener&>().accept())>;
+    using stream = typename accepted::value_type;
 
 public:
     acceptor(weft::callback_group& group, Listener& listener, service& shared) noexcept
@@ -155,22 +155,24 @@ public:
         waiting_.start(
             group_, [this] { return shared_.connections.has_room(); },
             [this](weft::result<void> room) {
-                if (!room) return;
-                waiting_.start(
-                    group_, [this] { return listener_.accept(); },
-                    [this](weft::result<stream> peer) {
-                        if (!peer) return;
-                        shared_.connections.opened();
-                        auto* const made =
-                            new connection<stream>{group_, std::move(*peer), shared_};
-                        connections_.push_back(*made);
-                        made->serve();
-                        accept_all();
-                    });
+                if (room) accept();
             });
     }
 
 private:
+    void accept() {
+        waiting_.start(
+            group_, [this] { return listener_.accept(); },
+            [this](accepted peer) {
+                if (!peer) return;
+                shared_.connections.opened();
+                auto* const made = new connection<stream>{group_, std::move(*peer), shared_};
+                connections_.push_back(*made);
+                made->serve();
+                accept_all();
+            });
+    }
+
     weft::callback_group& group_;
     Listener& listener_;
     service& shared_;

@@ -1,7 +1,6 @@
 #include "http_server/answer.hpp"
 
 #include <weft/http/content_type.hpp>
-#include <weft/http/request_target.hpp>
 #include <weft/log.hpp>
 
 #include <chrono>
@@ -92,53 +91,56 @@ bool refuse_early(const http::request_parser& request, answer& out) {
     return true;
 }
 
-weft::task<void> find_page(const http::request_parser& request, const http::request_target& target,
-                           site& pages, exchange_memory& memory, answer& out) {
-    lookup_result found = co_await pages.find(target.path);
-    if (found.what == lookup_result::kind::directory) {
-        if (!target.names_directory && !target.path.empty()) {
-            out.status = status::moved_permanently;
-            out.location = directory_location(target, memory.location);
-            if (out.location.empty()) out.status = status::uri_too_long;
-            co_return;
-        }
-        const std::string_view index =
-            append(target.path, target.path.empty() ? "index.html" : "/index.html", memory.path);
-        found = co_await pages.find(index);
-        if (found.what == lookup_result::kind::missing) {
-            found = lookup_result{lookup_result::kind::forbidden};  // listings are not made
-        }
-    } else if (found.what == lookup_result::kind::file && target.names_directory) {
-        found = lookup_result{lookup_result::kind::missing};
-    }
-    if (found.what == lookup_result::kind::file) {
-        answer_with(found.found, request, out);
-    } else {
-        out.status = status_of(found.what);
-    }
-}
-
 }  // namespace
 
-weft::task<void> find_answer(const http::request_parser& request, site& pages,
-                             exchange_memory& memory, answer& out) {
+answer_search::answer_search(const http::request_parser& request, const site& pages,
+                             exchange_memory& memory, answer& out)
+    : request_{request}, memory_{memory}, out_{out} {
     out.is_head_only = request.method() == http::method::head;
-    if (refuse_early(request, out)) co_return;
-    const http::request_target target = http::parse_request_target(request.target(), memory.path);
-    switch (target.what) {
+    if (!refuse_early(request, out)) begin(pages);
+}
+
+void answer_search::begin(const site& pages) {
+    target_ = http::parse_request_target(request_.target(), memory_.path);
+    switch (target_.what) {
         case http::request_target::verdict::malformed:
-        case http::request_target::verdict::asterisk: out.status = status::bad_request; co_return;
-        case http::request_target::verdict::above_the_root:
-            out.status = status::forbidden;
-            co_return;
+        case http::request_target::verdict::asterisk: out_.status = status::bad_request; return;
+        case http::request_target::verdict::above_the_root: out_.status = status::forbidden; return;
         case http::request_target::verdict::good: break;
     }
-    if (const std::string_view to = pages.redirect_of(target.path); !to.empty()) {
-        out.status = status::found;
-        out.location = to;
-        co_return;
+    if (const std::string_view to = pages.redirect_of(target_.path); !to.empty()) {
+        out_.status = status::found;
+        out_.location = to;
+        return;
     }
-    co_await find_page(request, target, pages, memory, out);
+    wanted_ = target_.path;
+}
+
+void answer_search::found(const lookup_result& there) {
+    wanted_.reset();
+    lookup_result::kind what = there.what;
+    if (is_index_) {
+        // Listings are not made.
+        if (what == lookup_result::kind::missing) what = lookup_result::kind::forbidden;
+    } else if (what == lookup_result::kind::directory) {
+        if (!target_.names_directory && !target_.path.empty()) {
+            out_.status = status::moved_permanently;
+            out_.location = directory_location(target_, memory_.location);
+            if (out_.location.empty()) out_.status = status::uri_too_long;
+            return;
+        }
+        is_index_ = true;
+        wanted_ =
+            append(target_.path, target_.path.empty() ? "index.html" : "/index.html", memory_.path);
+        return;
+    } else if (what == lookup_result::kind::file && target_.names_directory) {
+        what = lookup_result::kind::missing;
+    }
+    if (what == lookup_result::kind::file) {
+        answer_with(there.found, request_, out_);
+    } else {
+        out_.status = status_of(what);
+    }
 }
 
 void write_head(http::head_writer& head, const answer& what) {

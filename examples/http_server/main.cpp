@@ -2,13 +2,17 @@
 //
 //     http_server --tap weft0 --address 10.0.0.2/24 --port 80 public/
 //
-// What happens on a connection is in serve.hpp, what is answered in answer.cpp. Ctrl-C closes the
+// What happens on a connection is written over any stream, three times: in coroutine.hpp, fiber.hpp
+// and callback.hpp (`--front-end`); what is answered is in answer.cpp. Ctrl-C closes the
 // connections in order.
 
 #include "common/command_line.hpp"
-#include "common/connection_limit.hpp"
+#include "common/front_end.hpp"
 #include "common/network.hpp"
-#include "http_server/serve.hpp"
+#include "http_server/callback.hpp"
+#include "http_server/coroutine.hpp"
+#include "http_server/fiber.hpp"
+#include "http_server/service.hpp"
 #include "http_server/site.hpp"
 
 #include <weft/run.hpp>
@@ -23,6 +27,7 @@
 namespace {
 
 using examples::network;
+using namespace examples::http_server;
 
 struct settings {
     settings() = default;
@@ -37,6 +42,7 @@ struct settings {
     double idle_seconds = 30;
     double write_seconds = 30;
     std::uint64_t max_body_bytes = 1 << 20;
+    examples::front_end front_end = examples::front_end::coroutine;
 };
 
 weft::duration seconds(double count) {
@@ -62,44 +68,32 @@ std::map<std::string, std::string, std::less<>> redirects_of(const settings& opt
     return made;
 }
 
-/// What the connections share. Outlives them.
-struct service {
-    service(weft::file folder, const settings& asked)
-        : options{asked},
-          pages{std::move(folder), redirects_of(asked)},
-          memory{asked.max_connections},
-          connections{asked.max_connections} {
-        limits.idle_timeout = seconds(asked.idle_seconds);
-        limits.exchange.head_timeout = seconds(asked.header_seconds);
-        limits.exchange.body_timeout = seconds(asked.idle_seconds);
-        limits.exchange.write_timeout = seconds(asked.write_seconds);
-        limits.exchange.max_body_bytes = asked.max_body_bytes;
-    }
-
-    const settings& options;
-    examples::site pages;
-    examples::exchange_pool memory;
-    examples::serve_limits limits;
-    examples::connection_limit connections;
-};
-
-template <class Stream>
-weft::task<void> serve(Stream peer, service& shared) {
-    co_await examples::serve_connection(std::move(peer), shared.pages, shared.memory,
-                                        shared.limits);
-    shared.connections.closed();
+examples::serve_limits limits_of(const settings& options) {
+    examples::serve_limits made;
+    made.idle_timeout = seconds(options.idle_seconds);
+    made.exchange.head_timeout = seconds(options.header_seconds);
+    made.exchange.body_timeout = seconds(options.idle_seconds);
+    made.exchange.write_timeout = seconds(options.write_seconds);
+    made.exchange.max_body_bytes = options.max_body_bytes;
+    return made;
 }
 
-weft::task<void> accept_all(weft::task_group& group, network& on, weft::net::tcp_listener& listener,
-                            service& shared) {
-    group.spawn(on.print_counters_on_signal());
-    for (;;) {
-        if (!co_await shared.connections.has_room()) break;
-        weft::result<weft::net::tcp_stream> peer = co_await listener.accept();
-        if (!peer) break;
-        shared.connections.opened();
-        group.spawn(serve(std::move(*peer), shared));
+template <class Listener>
+weft::task<weft::result<void>> serve_all(examples::front_end how, Listener& listener,
+                                         service& shared) {
+    switch (how) {
+        case examples::front_end::coroutine: break;
+        case examples::front_end::fiber: return fiber::serve_all(listener, shared);
+        case examples::front_end::callback: return callback::serve_all(listener, shared);
     }
+    return coroutine::serve_all(listener, shared);
+}
+
+template <class Listener>
+weft::task<void> serve(weft::task_group& group, network& on, Listener& listener, service& shared,
+                       examples::front_end how) {
+    group.spawn(on.print_counters_on_signal());
+    (void)co_await serve_all(how, listener, shared);
 }
 
 weft::task<int> serve_folder(weft::io_context& io, const settings& options) {
@@ -107,7 +101,8 @@ weft::task<int> serve_folder(weft::io_context& io, const settings& options) {
     if (!folder) throw examples::cannot_start{options.folder + ": " + folder.error().message()};
     network on{io, options.network};
     {
-        service shared{std::move(*folder), options};
+        service shared{std::move(*folder), redirects_of(options), limits_of(options),
+                       options.max_connections};
         weft::net::tcp_listener listener =
             on.listen(options.port, {.backlog = options.backlog,
                                      .connection = {.no_delay = true,
@@ -117,8 +112,9 @@ weft::task<int> serve_folder(weft::io_context& io, const settings& options) {
                      weft::net::endpoint{on.host().address(), options.port}.to_string().c_str());
         (void)co_await weft::with_task_group(
             [](weft::task_group& group, network* network, weft::net::tcp_listener* from,
-               service* with) { return accept_all(group, *network, *from, *with); },
-            &on, &listener, &shared);
+               service* with,
+               examples::front_end how) { return serve(group, *network, *from, *with, how); },
+            &on, &listener, &shared, options.front_end);
     }
     co_await on.stop();
     co_return 0;
@@ -131,6 +127,7 @@ int main(int argc, char** argv) {
     CLI::App app{"Serves a folder over HTTP on Weft's own TCP, on a TAP.", "http_server"};
     app.add_option("folder", options.folder, "what to serve")->required()->type_name("FOLDER");
     examples::add_network_options(app, options.network);
+    examples::add_front_end_option(app, options.front_end);
     app.add_option("--port", options.port, "the port to listen on")->capture_default_str();
     app.add_option("--redirect", options.redirects, "answer the path FROM with 302 and Location TO")
         ->type_name("FROM=TO")

@@ -1,8 +1,6 @@
 #include "http_server/site.hpp"
 
 #include <weft/http/content_type.hpp>
-#include <weft/stop.hpp>
-#include <weft/with_timeout.hpp>
 
 #include <algorithm>
 
@@ -10,9 +8,6 @@ namespace examples {
 namespace {
 
 using kind = lookup_result::kind;
-
-// Opening something that is no file (a pipe without a writer) may take for ever.
-constexpr weft::duration open_limit = std::chrono::seconds{5};
 
 std::uint64_t nanoseconds_of(const weft::file_status& status) noexcept {
     const auto since_1970 = status.modified.time_since_epoch();
@@ -58,27 +53,27 @@ std::string_view site::redirect_of(std::string_view path) const noexcept {
     return found == redirects_.end() ? std::string_view{} : std::string_view{found->second};
 }
 
-weft::task<lookup_result> site::find(std::string_view path) {
-    const weft::scheduler& on = co_await weft::current_scheduler();
-    const weft::instant now = on.now();
-    if (const auto known = pages_.find(path); known != pages_.end()) {
-        if (now - known->second.at < kept_for) co_return lookup_result{known->second.opened_page};
-        pages_.erase(known);
-    }
-    std::string name{path.empty() ? "." : path};
-    weft::result<weft::file> opened =
-        co_await weft::with_timeout(open_limit, folder_.open_below(std::move(name)));
-    if (!opened) co_return lookup_result{kind_of(opened.error())};
-    const weft::result<weft::file_status> status = co_await opened->status();
-    if (!status) co_return lookup_result{kind::failed};
-    switch (status->kind) {
-        case weft::file_status::type::directory: co_return lookup_result{kind::directory};
-        case weft::file_status::type::other: co_return lookup_result{kind::forbidden};
-        case weft::file_status::type::regular: break;
-    }
-    auto found = std::make_shared<const page>(std::move(*opened), *status, path);
+std::shared_ptr<const page> site::find_kept(std::string_view path, weft::instant now) {
+    const auto known = pages_.find(path);
+    if (known == pages_.end()) return nullptr;
+    if (now - known->second.at < kept_for) return known->second.opened_page;
+    pages_.erase(known);
+    return nullptr;
+}
+
+lookup_result site::refusal(std::error_code error) noexcept {
+    return lookup_result{kind_of(error)};
+}
+
+lookup_result site::examine(std::string_view path, weft::file opened,
+                            const weft::result<weft::file_status>& status, weft::instant now) {
+    if (!status) return lookup_result{kind::failed};
+    using type = weft::file_status::type;
+    if (status->kind == type::directory) return lookup_result{kind::directory};
+    if (status->kind != type::regular) return lookup_result{kind::forbidden};
+    auto found = std::make_shared<const page>(std::move(opened), *status, path);
     keep(path, found, now);
-    co_return lookup_result{std::move(found)};
+    return lookup_result{std::move(found)};
 }
 
 void site::keep(std::string_view path, std::shared_ptr<const page> opened, weft::instant now) {

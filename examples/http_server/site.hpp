@@ -3,7 +3,8 @@
 //
 // Files are opened below the folder and nowhere else: the kernel refuses `..` and symbolic links
 // that lead out. An open file and what is told about it are kept for a second, so that a page that
-// is asked for often costs no system call but its reading. One thread.
+// is asked for often costs no system call but its reading. Whoever looks something up waits in its
+// own way, this class does not. One thread.
 
 #include <weft/base/instant.hpp>
 #include <weft/base/result.hpp>
@@ -57,8 +58,24 @@ public:
     /// Where `path` is redirected to; empty: nowhere.
     [[nodiscard]] std::string_view redirect_of(std::string_view path) const noexcept;
 
-    /// What lies at `path`, which is decoded and has no first slash.
-    weft::task<lookup_result> find(std::string_view path);
+    // What lies at a path, which is decoded and has no first slash: find_kept(), and when that
+    // finds nothing open(), the file's status(), and examine().
+
+    /// A page that was opened within the last second; null when there is none.
+    [[nodiscard]] std::shared_ptr<const page> find_kept(std::string_view path, weft::instant now);
+
+    /// Opening something that is no file (a pipe without a writer) may take for ever.
+    static constexpr weft::duration open_limit = std::chrono::seconds{5};
+    [[nodiscard]] auto open(std::string_view path) const {
+        return folder_.open_below(std::string{path.empty() ? "." : path});
+    }
+    /// What it means that it could not be opened.
+    [[nodiscard]] static lookup_result refusal(std::error_code error) noexcept;
+
+    /// What was opened, by its status. A page is kept.
+    [[nodiscard]] lookup_result examine(std::string_view path, weft::file opened,
+                                        const weft::result<weft::file_status>& status,
+                                        weft::instant now);
 
 private:
     struct kept {

@@ -45,6 +45,9 @@ public:
     template <class Make>
     timeout_awaiter(std::in_place_t, duration limit, Make& make)
         : inner_{make_environment_awaiter(make)}, limit_{limit}, alarm_{*this} {}
+    template <class Make>
+    timeout_awaiter(std::in_place_t, instant deadline, Make& make)
+        : inner_{make_environment_awaiter(make)}, deadline_{deadline}, alarm_{*this} {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <environment_promise Promise>
@@ -110,9 +113,17 @@ requires std::is_invocable_v<Make&> [[nodiscard]] auto with_timeout(duration lim
 
 /// The same at `deadline`. An operation that is ready completes even if the deadline has passed.
 template <class Awaitable>
+requires(!std::is_invocable_v<Awaitable&>)
 [[nodiscard]] auto with_deadline(instant deadline, Awaitable&& awaitable) {
     using inner = decltype(get_environment_awaiter(std::forward<Awaitable>(awaitable)));
     return timeout_awaiter<inner>{deadline, std::forward<Awaitable>(awaitable)};
+}
+
+/// The same of what `make()` returns.
+template <class Make>
+requires std::is_invocable_v<Make&> [[nodiscard]] auto with_deadline(instant deadline, Make make) {
+    using inner = decltype(make_environment_awaiter(make));
+    return timeout_awaiter<inner>{std::in_place, deadline, make};
 }
 
 }  // namespace weft

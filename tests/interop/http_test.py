@@ -47,6 +47,7 @@ def code(response):
 
 class Folder(netns.Case):
     arguments = ()
+    front_end = "coroutine"
 
     def setUp(self):
         super().setUp()
@@ -64,7 +65,8 @@ class Folder(netns.Case):
         os.mkfifo(os.path.join(self.folder, "pipe"))
         self.write("secret.txt", b"no\n")
         self.server = self.stack.enter_context(
-            netns.http_server(self.folder, "--stats", "--redirect", "/old=/a%20b.txt", *self.arguments))
+            netns.http_server(self.folder, "--stats", "--redirect", "/old=/a%20b.txt",
+                              "--front-end", self.front_end, *self.arguments))
 
     def write(self, name, content):
         path = os.path.join(self.folder, name)
@@ -278,6 +280,22 @@ class Manners(Folder):
             self.assertEqual(idle.recv(100), b"")
         self.assertEqual(self.server.wait(10), 0)
         self.assertEqual(self.server.counters().get("tcp_resets_sent", 0), 0)
+
+
+class PagesInFibers(Pages):
+    front_end = "fiber"
+
+
+class MannersInFibers(Manners):
+    front_end = "fiber"
+
+
+class PagesInCallbacks(Pages):
+    front_end = "callback"
+
+
+class MannersInCallbacks(Manners):
+    front_end = "callback"
 
 
 if __name__ == "__main__":
