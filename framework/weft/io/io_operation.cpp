@@ -29,6 +29,8 @@ auto io_operation::judge(int answer) noexcept -> next_step {
 
 void io_operation::answered(ring_completion& self, int answer, unsigned /*flags*/) noexcept {
     auto& op = static_cast<io_operation&>(self);
+    if (op.stopping_ && answer == -EINTR)
+        answer = -ECANCELED;  // how a thread of the kernel ends it
     op.answer_ = answer;
     if (op.judge(answer) == next_step::again) {
         if (!op.stopping_) {

@@ -7,12 +7,6 @@
 #include <type_traits>
 
 namespace weft {
-namespace {
-
-constexpr std::uint64_t at_its_position = ~std::uint64_t{0};  // or nowhere, where there is none
-
-}  // namespace
-
 template <class Byte>
 void stream_transfer<Byte>::make(io_operation& self, class ring& ring, ring_completion& done) {
     auto& op = static_cast<stream_transfer&>(self);
@@ -20,9 +14,9 @@ void stream_transfer<Byte>::make(io_operation& self, class ring& ring, ring_comp
     if (op.polling_) {
         ring.poll(done, op.fd_, reads ? POLLIN : POLLOUT);
     } else if constexpr (reads) {
-        ring.read(done, op.fd_, op.rest_, at_its_position);
+        ring.read(done, op.fd_, op.rest_, op.offset_);
     } else {
-        ring.write(done, op.fd_, op.rest_, at_its_position);
+        ring.write(done, op.fd_, op.rest_, op.offset_);
     }
 }
 

@@ -11,6 +11,9 @@
 
 namespace weft {
 
+/// Instead of an offset: where the descriptor is, or nowhere where it has no position.
+inline constexpr std::uint64_t at_its_position = ~std::uint64_t{0};
+
 /// What the four have in common: the request, and the poll that takes its place after EAGAIN.
 template <class Byte>
 class stream_transfer : public io_operation {
@@ -20,10 +23,12 @@ public:
 protected:
     enum class extent : std::uint8_t { some, all };
 
-    stream_transfer(completion on_completion, int fd, std::span<Byte> bytes, extent wanted) noexcept
+    stream_transfer(completion on_completion, int fd, std::span<Byte> bytes, extent wanted,
+                    std::uint64_t offset = at_its_position) noexcept
         : io_operation{on_completion, &make, &look, tolerates::not_ready},
           fd_{fd},
           rest_{bytes},
+          offset_{offset},
           wanted_{wanted} {}
 
     /// What was not moved. With `extent::some`, all that was asked for.
@@ -35,6 +40,7 @@ private:
 
     int fd_;
     std::span<Byte> rest_;
+    std::uint64_t offset_;  // with `extent::some` only
     extent wanted_;
     bool polling_ = false;
 };
@@ -44,8 +50,9 @@ extern template class stream_transfer<const std::byte>;
 
 class stream_read_operation : public stream_transfer<std::byte> {
 public:
-    stream_read_operation(completion on_completion, int fd, std::span<std::byte> into) noexcept
-        : stream_transfer{on_completion, fd, into, extent::some} {}
+    stream_read_operation(completion on_completion, int fd, std::span<std::byte> into,
+                          std::uint64_t offset = at_its_position) noexcept
+        : stream_transfer{on_completion, fd, into, extent::some, offset} {}
     [[nodiscard]] result<std::size_t> finish() const noexcept { return count(); }
 };
 
@@ -59,9 +66,9 @@ public:
 
 class stream_write_operation : public stream_transfer<const std::byte> {
 public:
-    stream_write_operation(completion on_completion, int fd,
-                           std::span<const std::byte> from) noexcept
-        : stream_transfer{on_completion, fd, from, extent::some} {}
+    stream_write_operation(completion on_completion, int fd, std::span<const std::byte> from,
+                           std::uint64_t offset = at_its_position) noexcept
+        : stream_transfer{on_completion, fd, from, extent::some, offset} {}
     [[nodiscard]] result<std::size_t> finish() const noexcept { return count(); }
 };
 
