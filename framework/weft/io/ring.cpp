@@ -73,6 +73,7 @@ io_uring_sqe& ring::next_entry() {
         if (io_uring_sqe* entry = io_uring_get_sqe(&kernel)) return *entry;
         ++counters_.early_enters;
         ++counters_.enters;
+        if (state_->faults != nullptr) state_->faults->look_at(kernel.sq);
         const int submitted = io_uring_submit(&kernel);
         collect(submitted);
         if (submitted == -EBUSY || submitted == -EAGAIN) set_aside_completions();
@@ -158,6 +159,7 @@ void ring::withdraw(ring_completion& target) noexcept {
     for (;;) {
         set_aside_completions();
         if (take_set_aside(target)) break;
+        if (state_->faults != nullptr && state_->faults->forget(target)) break;
         ++counters_.enters;
         collect(io_uring_submit_and_wait(&state_->kernel, 1));
     }
@@ -186,7 +188,9 @@ void ring::set_aside_completions() {
             ++count;
             void* told = io_uring_cqe_get_data(entry);
             if (told == nullptr) continue;
-            state_->set_aside_completions.push_back({told, entry->res, entry->flags});
+            state::set_aside answer{told, entry->res, entry->flags};
+            if (state_->faults != nullptr && state_->faults->keep_back(answer)) continue;
+            state_->set_aside_completions.push_back(answer);
         }
         io_uring_cq_advance(&kernel, count);
         if (!io_uring_cq_has_overflow(&kernel)) return;
@@ -213,6 +217,8 @@ void ring::dispatch(void* told, int result, unsigned flags) noexcept {
 std::size_t ring::reap(std::size_t budget) noexcept {
     io_uring& kernel = state_->kernel;
     auto& earlier = state_->set_aside_completions;
+    const bool has_faults = state_->faults != nullptr;
+    if (has_faults) state_->faults->release(earlier);
     std::size_t dispatched = 0;
     while (dispatched < budget) {
         if (!earlier.empty()) {
@@ -220,6 +226,11 @@ std::size_t ring::reap(std::size_t budget) noexcept {
             earlier.pop_front();
             dispatch(next.told, next.result, next.flags);
             ++dispatched;
+            continue;
+        }
+        if (has_faults) {
+            set_aside_completions();
+            if (earlier.empty()) break;
             continue;
         }
         unsigned head = 0;
@@ -244,11 +255,13 @@ std::size_t ring::reap(std::size_t budget) noexcept {
 
 bool ring::has_completions() const noexcept {
     return !state_->set_aside_completions.empty() || io_uring_cq_ready(&state_->kernel) != 0 ||
-           io_uring_cq_has_overflow(&state_->kernel);
+           io_uring_cq_has_overflow(&state_->kernel) ||
+           (state_->faults != nullptr && !state_->faults->kept_back.empty());
 }
 
 void ring::enter(std::optional<duration> timeout) noexcept {
     io_uring& kernel = state_->kernel;
+    if (state_->faults != nullptr && !state_->faults->before_enter(kernel)) return;
     ++counters_.enters;
     if (has_completions() || (timeout && *timeout <= duration::zero())) {
         collect(io_uring_submit_and_get_events(&kernel));

@@ -58,6 +58,8 @@ private:
     handler on_notice_;
 };
 
+class ring_injector;
+
 class ring {
 public:
     struct options {
@@ -121,6 +123,10 @@ public:
     /// Counts those that wait for notices: there is input to expect though nothing is in flight.
     void expect_notices(int change) noexcept { expected_notices_ += change; }
     [[nodiscard]] bool expects_notices() const noexcept { return expected_notices_ != 0; }
+
+    /// For tests: `injector` (nullptr: none) decides about faults from now on; see
+    /// weft/test/ring_faults.hpp.
+    void inject(ring_injector* injector);
 
     /// Asks the kernel to end a request that is in flight. Its completion still comes: -ECANCELED,
     /// or its result when it was faster.

@@ -6,11 +6,14 @@
 // ring_notice, whose address is marked by its lowest bit.
 
 #include <weft/io/ring.hpp>
+#include <weft/io/ring_injector.hpp>
 
 #include <liburing.h>
 
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <unordered_map>
 
 namespace weft {
 
@@ -30,9 +33,40 @@ struct ring::state {
                                 : reinterpret_cast<ring_notice*>(name & ~std::uintptr_t{1});
     }
 
+    /// What an injector has decided about a request that is under way.
+    struct plan {
+        int error;
+        unsigned delay_turns;
+    };
+    struct kept {
+        set_aside answer;
+        unsigned turns;
+    };
+    struct injection {
+        explicit injection(ring_injector& injector) noexcept : decides{injector} {}
+
+        /// Shows the injector what is new in the submission queue.
+        void look_at(io_uring_sq& queue);
+        /// The same before an enter, which may be refused: false.
+        [[nodiscard]] bool before_enter(io_uring& on);
+        /// Applies what was planned to an answer. True: it is kept back.
+        [[nodiscard]] bool keep_back(set_aside& answer);
+        /// A turn has passed: hands over what was kept back long enough.
+        void release(std::deque<set_aside>& into);
+        /// Forgets a request; true when its answer was kept back.
+        [[nodiscard]] bool forget(const ring_completion& target);
+
+        ring_injector& decides;
+        unsigned seen = 0;  // entries of the submission queue before this one
+        std::unordered_map<void*, plan> planned;
+        std::deque<kept> kept_back;
+    };
+
     io_uring kernel{};
     /// Completions that arrived while only one was wanted, in their order.
     std::deque<set_aside> set_aside_completions;
+    /// Tests only (ring_faults.cpp).
+    std::unique_ptr<injection> faults;
 };
 
 }  // namespace weft

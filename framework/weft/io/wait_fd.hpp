@@ -16,7 +16,9 @@ enum class fd_event : std::uint8_t { readable, writable };
 class wait_fd_operation : public io_operation {
 public:
     wait_fd_operation(completion on_completion, int fd, fd_event awaited) noexcept
-        : io_operation{on_completion, &make}, fd_{fd}, awaited_{awaited} {}
+        : io_operation{on_completion, &make, nullptr, tolerates::interrupted},
+          fd_{fd},
+          awaited_{awaited} {}
     void start(const environment& env) { start_request(env); }
     [[nodiscard]] result<void> finish() noexcept { return nothing(); }
 
