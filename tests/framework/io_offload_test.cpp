@@ -92,13 +92,13 @@ TEST_CASE("results stay results, nothing is success, and exceptions pass") {
     CHECK(io.run_until_done(owns(pool)) == 2000);
 }
 
-TEST_CASE("a thousand calls share four threads, and each is made once") {
+TEST_CASE("a thousand calls share at most four threads, and each is made once") {
     offload_pool pool;
     weft::io_context io;
     std::atomic<int> sum = 0;
     CHECK(io.run_until_done(weft::with_task_group(&many_in, &pool, &sum, 1000)).has_value());
     CHECK(sum == 500'500);
-    CHECK(pool.statistics().threads == 4);
+    CHECK(pool.statistics().threads <= 4);
     CHECK(pool.statistics().waiting == 0);
     CHECK(io.ring().in_flight() == 0);
 }

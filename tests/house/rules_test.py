@@ -16,7 +16,7 @@ TOP = {
     ".ci", ".clang-format", ".clang-tidy", ".gitignore", "CMakeLists.txt", "CMakePresets.json",
     "LICENSE", "README.md", "benchmarks", "cmake", "docs", "examples", "framework", "netstack", "tests",
 }
-FRAMEWORK = {"base", "io", "sync", "fiber", "kernel", "http"}
+FRAMEWORK = {"base", "io", "sync", "fiber", "kernel", "http", "test"}
 NETSTACK = {"net", "sim"}
 NET = {"wire", "ip", "tcp", "udp", "io", "posix"}
 
@@ -181,6 +181,19 @@ def readme_code_is_compiled(tree):
             yield f"README.md: this block is in no built program:\n{block}"
 
 
+def guides_are_compiled(tree):
+    """Every C++ block of a page that names its test as `…_guide_test.cpp` stands there, indentation apart."""
+    for path, text in tree.items():
+        if not path.endswith(".md"):
+            continue
+        for named in re.findall(r"\]\(([^)#\s]+_guide_test\.cpp)\)", text):
+            test = tree.get(os.path.normpath(os.path.join(os.path.dirname(path), named)), "")
+            built = re.sub(r"^ +", "", test, flags=re.M)
+            for block in re.findall(r"^```cpp\n(.*?)^```", text, re.M | re.S):
+                if re.sub(r"^ +", "", block, flags=re.M) not in built:
+                    yield f"{path}: this block is not in {named}:\n{block}"
+
+
 def links_lead_somewhere(tree):
     """Relative links of the documents name files that exist."""
     for path, text in tree.items():
@@ -250,6 +263,10 @@ RULES = {
     ],
     readme_code_is_compiled: [
         {"README.md": "```cpp\nint main() {}\n```\n", "examples/a.cpp": "int main() { }\n"},
+    ],
+    guides_are_compiled: [
+        {"docs/a.md": "[t](../tests/x/a_guide_test.cpp)\n```cpp\nint a;\n```\n",
+         "tests/x/a_guide_test.cpp": "int b;\n"},
     ],
     links_lead_somewhere: [
         {"docs/README.md": "[gone](decisions/0000-gone.md)\n"},

@@ -5,25 +5,69 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <ctime>
 #include <system_error>
 
 namespace weft {
 
+namespace {
+
+/// What the sets of this thread want of its signal mask, which is the thread's own.
+struct claim {
+    unsigned sets = 0;
+    bool was_blocked = false;
+};
+thread_local std::array<claim, NSIG> claims;
+
+sigset_t set_of(int signal) noexcept {
+    sigset_t one{};
+    ::sigemptyset(&one);
+    ::sigaddset(&one, signal);
+    return one;
+}
+
+void take_claim(int signal) noexcept {
+    claim& mine = claims[static_cast<std::size_t>(signal)];
+    if (mine.sets++ != 0) return;
+    const sigset_t one = set_of(signal);
+    sigset_t before{};
+    ::pthread_sigmask(SIG_BLOCK, &one, &before);
+    mine.was_blocked = ::sigismember(&before, signal) == 1;
+}
+
+void drop_claim(int signal) noexcept {
+    claim& mine = claims[static_cast<std::size_t>(signal)];
+    if (--mine.sets != 0) return;
+    const sigset_t one = set_of(signal);
+    const timespec at_once{};
+    while (::sigtimedwait(&one, nullptr, &at_once) == signal) {
+    }
+    if (!mine.was_blocked) ::pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+}
+
+}  // namespace
+
 signal_set::signal_set(std::initializer_list<int> signals) {
-    sigset_t wanted{};
-    ::sigemptyset(&wanted);
-    for (const int signal : signals) ::sigaddset(&wanted, signal);
-    fd_ = ::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+    ::sigemptyset(&wanted_);
+    for (const int signal : signals) {
+        if (::sigaddset(&wanted_, signal) != 0) {
+            throw std::system_error{errno, std::generic_category(), "signal_set"};
+        }
+    }
+    fd_ = ::signalfd(-1, &wanted_, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd_ < 0) throw std::system_error{errno, std::generic_category(), "signalfd"};
-    ::pthread_sigmask(SIG_BLOCK, &wanted, &before_);
+    for (int signal = 1; signal < NSIG; ++signal) {
+        if (::sigismember(&wanted_, signal) == 1) take_claim(signal);
+    }
 }
 
 signal_set::~signal_set() {
-    while (take()) {
-    }
     ::close(fd_);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    for (int signal = 1; signal < NSIG; ++signal) {
+        if (::sigismember(&wanted_, signal) == 1) drop_claim(signal);
+    }
 }
 
 std::optional<int> signal_set::take() noexcept {

@@ -2,8 +2,11 @@
 // Signals as something to await, through a signalfd; and how Ctrl-C stops a program.
 //
 // While a signal_set exists its signals are blocked in this thread, so make it before other threads
-// start. Signals that are still pending when it goes are swallowed: they were asked to be handled
-// here. `interrupt_watch` is what weft::run() installs; nothing else needs it.
+// start: those inherit that. Sets may overlap and end in any order, on the thread that made them; a
+// signal that two sets want goes to the one that asks first, and is unblocked, unless it was
+// blocked before, when the last of them goes. Signals that are pending then are swallowed: they
+// were asked to be handled here. `interrupt_watch` is what weft::run() installs; nothing else needs
+// it.
 
 #include <weft/awaiter.hpp>
 #include <weft/base/stop_token.hpp>
@@ -21,7 +24,7 @@ class signal_set;
 class next_signal_operation : public io_operation {
 public:
     next_signal_operation(completion on_completion, signal_set& from) noexcept
-        : io_operation{on_completion, &make, &look}, from_{from} {}
+        : io_operation{on_completion, &make, &look, tolerates::interrupted}, from_{from} {}
     void start(const environment& env) { start_request(env); }
     [[nodiscard]] result<int> finish() noexcept;
 
@@ -35,7 +38,7 @@ private:
 
 class signal_set {
 public:
-    /// Throws std::system_error when the kernel has no signalfd to give.
+    /// Throws std::system_error when the kernel has no signalfd to give, or a number is no signal.
     signal_set(std::initializer_list<int> signals);
     signal_set(const signal_set&) = delete;
     signal_set& operator=(const signal_set&) = delete;
@@ -49,7 +52,7 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return fd_; }
 
 private:
-    sigset_t before_{};
+    sigset_t wanted_{};
     int fd_ = -1;
 };
 
