@@ -5,6 +5,7 @@
 #include <weft/task.hpp>
 
 #include <concepts>
+#include <coroutine>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -37,10 +38,35 @@ inline constexpr bool is_task = false;
 template <class T>
 inline constexpr bool is_task<task<T>> = true;
 
+/// Awaits without saying where: traces leave out the coroutine that does.
+template <class Awaiter>
+class unlocated {
+public:
+    explicit unlocated(Awaiter& awaited) noexcept : awaited_{awaited} {}
+
+    [[nodiscard]] bool await_ready() { return awaited_.await_ready(); }
+    template <class Promise>
+    decltype(auto) await_suspend(std::coroutine_handle<Promise> caller) {
+        if constexpr (requires { awaited_.await_suspend(caller, trace::location{}); }) {
+            return awaited_.await_suspend(caller, trace::location{});
+        } else {
+            return awaited_.await_suspend(caller);
+        }
+    }
+    decltype(auto) await_resume() { return awaited_.await_resume(); }
+
+private:
+    Awaiter& awaited_;
+};
+
 template <class Awaitable>
 task<std::remove_cvref_t<await_result_t<Awaitable>>> await_in_task(Awaitable& awaitable) {
     auto&& awaited = get_awaiter(std::forward<Awaitable>(awaitable));
-    co_return co_await awaited;  // an lvalue: g++ 12 would move an xvalue into the frame
+    if constexpr (async_trace) {
+        co_return co_await unlocated{awaited};
+    } else {
+        co_return co_await awaited;  // an lvalue: g++ 12 would move an xvalue into the frame
+    }
 }
 
 /// A task moved through, or a task that awaits `awaitable`, which must outlive it.

@@ -7,6 +7,7 @@
 // the code that caused the event.
 
 #include <weft/base/operation.hpp>
+#include <weft/trace.hpp>
 
 #include <concepts>
 #include <coroutine>
@@ -34,20 +35,27 @@ template <class Operation>
 concept ignores_stop = requires { typename Operation::ignores_stop; };
 
 template <class Operation>
-class [[nodiscard]] awaiter : Operation {
+class [[nodiscard]] awaiter : Operation, trace::wait_note {
 public:
     template <class... Args>
     requires std::constructible_from<Operation, operation::completion, Args...>
-    explicit awaiter(Args&&... args) : Operation{&resume, std::forward<Args>(args)...} {}
+    explicit awaiter(Args&&... args)
+        : Operation{&resume, std::forward<Args>(args)...},
+          trace::wait_note{trace::operation_kind<Operation>} {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), *this, where);
         return suspend(caller, caller.promise().environment());
     }
 
-    decltype(auto) await_resume() { return this->finish(); }
+    decltype(auto) await_resume() {
+        this->resumed();
+        return this->finish();
+    }
 
     bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
         if constexpr (!ignores_stop<Operation>) {
@@ -59,10 +67,20 @@ public:
         if (this->ready()) return false;
         caller_ = caller;
         this->start(in);
+        if constexpr (async_trace) complete_note();
         return true;
     }
 
+    /// What it waits for, as traces show it.
+    [[nodiscard]] trace::wait_note& note() noexcept { return *this; }
+
 private:
+    void complete_note() noexcept {
+        const Operation& op = *this;
+        if constexpr (requires { op.deadline(); }) this->set_deadline(op.deadline());
+        if constexpr (requires { op.trace_owner(); }) this->set_owner(op.trace_owner());
+    }
+
     static void resume(operation& self) noexcept {
         static_cast<awaiter&>(static_cast<Operation&>(self)).caller_.resume();
     }

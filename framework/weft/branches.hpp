@@ -72,6 +72,7 @@ public:
     void start(branch_join& join, std::size_t index) noexcept {
         join_ = &join;
         index_ = index;
+        set_starter(trace::owner{&join});
         if (running_.start(join.environment(), *this)) {
             join.on_end(index_, running_.has_exception());
         }

@@ -163,7 +163,7 @@ public:
     template <class Make, class Callback>
     void start(callback_group& group, Make make, Callback callback) {
         using started = callback_operation<Make, Callback, release>;
-        static_assert(sizeof(started) <= Bytes, "the slot is too small for this operation");
+        static_assert(sizeof(started) <= room_bytes, "the slot is too small for this operation");
         static_assert(alignof(started) <= alignof(std::max_align_t));
         assert(!is_busy() && "one operation at a time in a slot");
         ::new (static_cast<void*>(room_))
@@ -172,7 +172,10 @@ public:
     }
 
 private:
-    alignas(std::max_align_t) std::byte room_[Bytes];
+    // What a wait is described with, where the build keeps account of it, is not the caller's.
+    static constexpr std::size_t room_bytes =
+        Bytes + (async_trace ? 4 * sizeof(trace::wait_note) : 0);
+    alignas(std::max_align_t) std::byte room_[room_bytes];
     void (*destroy_)(void*) noexcept = nullptr;
 };
 

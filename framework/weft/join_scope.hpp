@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <string_view>
 #include <system_error>
 
 namespace weft {
@@ -19,6 +20,7 @@ namespace weft {
 class join_scope {
     class join_operation : public operation {
     public:
+        static constexpr std::string_view trace_name = "join of a group";
         using ignores_stop = void;  // the stop reaches the children, and they are waited for
         join_operation(completion on_completion, join_scope& scope) noexcept
             : operation{on_completion}, scope_{scope} {}
@@ -28,6 +30,7 @@ class join_scope {
             park(*in.scheduler, stop_token{}, scope_.joiner_);
         }
         result<void> finish() { return scope_.take_outcome(); }
+        [[nodiscard]] trace::owner trace_owner() const noexcept { return trace::owner{&scope_}; }
 
     private:
         join_scope& scope_;

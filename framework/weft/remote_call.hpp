@@ -30,22 +30,30 @@ class [[nodiscard]] task_in_environment : task_listener {
 public:
     task_in_environment(const environment& in, task<T>&& body) noexcept
         : task_listener{[](task_listener& self) noexcept {
-              return static_cast<task_in_environment&>(self).caller_;
-          }},
+                            return static_cast<task_in_environment&>(self).caller_;
+                        },
+                        trace::owner{this}},
           in_{in},
           running_{std::move(body)} {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> caller) noexcept {
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
         caller_ = caller;
         return !running_.start(in_, *this);
     }
-    T await_resume() { return running_.take(); }
+    T await_resume() {
+        note_.resumed();
+        return running_.take();
+    }
 
 private:
     environment in_;
     running_task<T> running_;
     std::coroutine_handle<> caller_;
+    [[no_unique_address]] trace::wait_note note_{trace::call_kind, trace::owner{this}};
 };
 
 class remote_call : public operation {

@@ -6,6 +6,8 @@
 #include <weft/errc.hpp>
 #include <weft/io/scheduler.hpp>
 
+#include <string_view>
+
 namespace weft {
 
 /// `now + length`, and `never` where that is beyond the time line.
@@ -20,6 +22,9 @@ public:
     sleep_operation(completion on_completion, instant deadline) noexcept
         : operation{on_completion}, deadline_{deadline}, alarm_{*this} {}
 
+    static constexpr std::string_view trace_name = "sleep";
+
+    [[nodiscard]] instant deadline() const noexcept { return deadline_; }
     [[nodiscard]] bool ready() const noexcept { return false; }
     void start(const environment& in) noexcept {
         weft::scheduler& on = *in.scheduler;

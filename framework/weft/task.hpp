@@ -14,6 +14,7 @@
 #include <weft/awaiter.hpp>
 #include <weft/base/operation.hpp>
 #include <weft/frame_allocator.hpp>
+#include <weft/trace.hpp>
 
 #include <cassert>
 #include <concepts>
@@ -36,16 +37,22 @@ class running_task;
 class task_listener {
 public:
     using notification = std::coroutine_handle<> (*)(task_listener&) noexcept;
-    explicit task_listener(notification on_finished) noexcept : on_finished_{on_finished} {}
+    /// Traces show the task below whoever waits for `starter`.
+    explicit task_listener(notification on_finished, trace::owner starter = {}) noexcept
+        : on_finished_{on_finished}, starter_{starter} {}
 
     std::coroutine_handle<> finished() noexcept { return on_finished_(*this); }
 
+    [[nodiscard]] trace::owner starter() const noexcept { return starter_; }
+    void set_starter(trace::owner starter) noexcept { starter_ = starter; }
+
 private:
     notification on_finished_;
+    [[no_unique_address]] trace::owner starter_;
 };
 
 /// What the promise of every task has, whatever its type.
-class task_promise_base : public frame_allocated {
+class task_promise_base : public frame_allocated, trace::record {
     struct final_awaiter {
         [[nodiscard]] bool await_ready() const noexcept { return false; }
         template <class Promise>
@@ -59,6 +66,7 @@ class task_promise_base : public frame_allocated {
 
 public:
     [[nodiscard]] const weft::environment& environment() const noexcept { return *environment_; }
+    [[nodiscard]] trace::record& trace_record() noexcept { return *this; }
 
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
     [[nodiscard]] final_awaiter final_suspend() const noexcept { return {}; }
@@ -165,10 +173,16 @@ public:
         task_promise<T>& promise = frame_.promise();
         promise.environment_ = &in;
         promise.listener_ = &listener;
+        promise.trace_record().begin(in.scheduler, listener.starter());
         promise.starting_ = true;
         frame_.resume();
         promise.starting_ = false;
         return frame_.done();
+    }
+
+    /// What traces call it.
+    void set_name(trace::task_name name) noexcept {
+        frame_.promise().trace_record().set_name(name);
     }
 
     [[nodiscard]] bool is_done() const noexcept { return frame_.done(); }
@@ -196,24 +210,33 @@ private:
 };
 
 template <class T>
-class [[nodiscard]] task_awaiter : task_listener {
+class [[nodiscard]] task_awaiter : task_listener, trace::wait_note {
 public:
     explicit task_awaiter(task<T>&& child) noexcept
-        : task_listener{&resume_caller}, child_{std::move(child)} {}
+        : task_listener{&resume_caller, trace::owner{this}},
+          trace::wait_note{trace::call_kind, trace::owner{this}},
+          child_{std::move(child)} {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), *this, where);
         return suspend(caller, caller.promise().environment());
     }
 
-    T await_resume() { return child_.take(); }
+    T await_resume() {
+        this->resumed();
+        return child_.take();
+    }
 
     bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
         caller_ = caller;
         return !child_.start(in, *this);
     }
+
+    [[nodiscard]] trace::wait_note& note() noexcept { return *this; }
 
 private:
     static std::coroutine_handle<> resume_caller(task_listener& self) noexcept {

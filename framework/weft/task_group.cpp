@@ -12,7 +12,7 @@ class task_group::child : public frame_allocated,
                           public task_listener {
 public:
     child(completion on_turn, task_group& group) noexcept
-        : operation{on_turn}, task_listener{&on_finished}, group_{group} {}
+        : operation{on_turn}, task_listener{&on_finished, trace::owner{&group}}, group_{group} {}
     virtual ~child() = default;
 
     void post_to_group() noexcept { post_now(*group_.in_.scheduler); }
@@ -30,8 +30,10 @@ private:
 template <class T>
 class task_group::child_of final : public child {
 public:
-    child_of(task_group& group, task<T>&& body) noexcept
-        : child{&on_turn, group}, running_{std::move(body)} {}
+    child_of(task_group& group, task<T>&& body, trace::task_name name) noexcept
+        : child{&on_turn, group}, running_{std::move(body)} {
+        running_.set_name(name);
+    }
 
 private:
     static void on_turn(operation& self) noexcept {
@@ -67,10 +69,12 @@ task_group::~task_group() {
     while (!children_.empty()) delete &children_.front();
 }
 
-void task_group::spawn(task<void> body) { adopt(*new child_of<void>{*this, std::move(body)}); }
+void task_group::spawn(task<void> body, trace::task_name name) {
+    adopt(*new child_of<void>{*this, std::move(body), name});
+}
 
-void task_group::spawn(task<result<void>> body) {
-    adopt(*new child_of<result<void>>{*this, std::move(body)});
+void task_group::spawn(task<result<void>> body, trace::task_name name) {
+    adopt(*new child_of<result<void>>{*this, std::move(body), name});
 }
 
 void task_group::adopt(child& made) noexcept {

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -30,6 +31,7 @@ class task_group {
     class join_operation : public operation {
     public:
         using ignores_stop = void;  // the stop reaches the children, and they are waited for
+        static constexpr std::string_view trace_name = "task_group::join";
         join_operation(completion on_completion, task_group& group) noexcept
             : operation{on_completion}, group_{group} {}
 
@@ -38,6 +40,7 @@ class task_group {
             park(*in.scheduler, stop_token{}, group_.joiner_);
         }
         result<void> finish() { return group_.take_outcome(); }
+        [[nodiscard]] trace::owner trace_owner() const noexcept { return trace::owner{&group_}; }
 
     private:
         task_group& group_;
@@ -53,10 +56,10 @@ public:
     ~task_group();
 
     /// Hands `body` to the group. It starts from the run queue, not in here, and it starts even if
-    /// the group was asked to stop: its own awaits tell it.
-    void spawn(task<void> body);
+    /// the group was asked to stop: its own awaits tell it. Traces show it by `name`.
+    void spawn(task<void> body, trace::task_name name = {});
     /// The same; an error is a failure like an exception.
-    void spawn(task<result<void>> body);
+    void spawn(task<result<void>> body, trace::task_name name = {});
 
     /// Completes when no child is left. Throws the exception or returns the error of the child that
     /// failed first. That a child was `canceled` is no failure if `cancel()` was called. One join

@@ -22,10 +22,13 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
         return suspend(caller, caller.promise().environment());
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
+        note_.resumed();
         return std::apply(
             [this](auto&... each) {
                 (each.rethrow_if(join_.first_thrown()), ...);
@@ -45,8 +48,11 @@ public:
         return join_.end();
     }
 
+    [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
+
 private:
     branch_join join_{branch_join::stops_others::on_exception};
+    [[no_unique_address]] trace::wait_note note_{trace::when_all_kind, trace::owner{&join_}};
     std::tuple<branch<Ts>...> branches_;
 };
 
@@ -60,10 +66,13 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return branches_.empty(); }
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
         return suspend(caller, caller.promise().environment());
     }
     std::vector<value_or_monostate<T>> await_resume() {
+        note_.resumed();
         std::vector<value_or_monostate<T>> values;
         values.reserve(branches_.size());
         for (branch<T>& each : branches_) each.rethrow_if(join_.first_thrown());
@@ -78,8 +87,11 @@ public:
         return join_.end();
     }
 
+    [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
+
 private:
     branch_join join_{branch_join::stops_others::on_exception};
+    [[no_unique_address]] trace::wait_note note_{trace::when_all_kind, trace::owner{&join_}};
     std::vector<branch<T>> branches_;
 };
 

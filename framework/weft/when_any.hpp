@@ -35,10 +35,13 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
         return suspend(caller, caller.promise().environment());
     }
     any_result<values> await_resume() {
+        note_.resumed();
         return std::apply(
             [this](auto&... each) {
                 (each.rethrow_if(join_.first_thrown()), ...);
@@ -58,8 +61,11 @@ public:
         return join_.end();
     }
 
+    [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
+
 private:
     branch_join join_{branch_join::stops_others::on_any_end};
+    [[no_unique_address]] trace::wait_note note_{trace::when_any_kind, trace::owner{&join_}};
     std::tuple<branch<Ts>...> branches_;
 };
 
@@ -76,10 +82,13 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
         return suspend(caller, caller.promise().environment());
     }
     any_result<values> await_resume() {
+        note_.resumed();
         values all;
         all.reserve(branches_.size());
         for (branch<T>& each : branches_) each.rethrow_if(join_.first_thrown());
@@ -94,8 +103,11 @@ public:
         return join_.end();
     }
 
+    [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
+
 private:
     branch_join join_{branch_join::stops_others::on_any_end};
+    [[no_unique_address]] trace::wait_note note_{trace::when_any_kind, trace::owner{&join_}};
     std::vector<branch<T>> branches_;
 };
 

@@ -51,10 +51,13 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
         return suspend(caller, caller.promise().environment());
     }
     outcome await_resume() {
+        note_.resumed();
         alarm_.disarm();
         outcome came = inner_.await_resume();
         if (expired_ && came.error() == errc::canceled) return outcome{errc::timed_out};
@@ -64,12 +67,16 @@ public:
     bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
         stop_.follow(in.stop);
         in_ = environment{in.scheduler, stop_.token()};
+        if constexpr (requires { inner_.note(); }) note_.set_inner(inner_.note());
         if (!inner_.suspend(caller, in_)) return false;
         weft::scheduler& on = *in.scheduler;
         if (deadline_ == never) deadline_ = saturating_add(on.now(), limit_);
         on.timers().arm(alarm_, deadline_);
+        note_.set_deadline(deadline_);
         return true;
     }
+
+    [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
 
 private:
     struct alarm : timer_node {
@@ -91,6 +98,7 @@ private:
     alarm alarm_;
     stop_source stop_;
     environment in_;
+    [[no_unique_address]] trace::wait_note note_{trace::timeout_kind};
     bool expired_ = false;
 };
 

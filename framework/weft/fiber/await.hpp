@@ -19,11 +19,11 @@ namespace weft::fiber {
 /// Waits for `awaitable` and returns its result, or throws its exception. Goes on at once if it is
 /// ready. Precondition: this is a fiber.
 template <class Awaitable>
-decltype(auto) await(Awaitable&& awaitable) {
+decltype(auto) await(Awaitable&& awaitable, trace::location where = trace::location::current()) {
     running_fiber* const self = running_fiber::current();
     assert(self != nullptr && "fiber::await is called in a fiber");
     auto&& awaiter = get_environment_awaiter(std::forward<Awaitable>(awaitable));
-    self->wait_for(awaiter);
+    self->wait_for(awaiter, where);
     return awaiter.await_resume();
 }
 

@@ -39,12 +39,15 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
         return suspend(caller, caller.promise().environment());
     }
 
     /// Without a stack to run on: `not_enough_memory`, as a result or thrown as a system_error.
     value await_resume() {
+        note_.resumed();
         if (exception_ != nullptr) std::rethrow_exception(exception_);
         if (no_stack_) {
             if constexpr (is_result<value>) {
@@ -67,6 +70,8 @@ public:
         stacks_.give_back(take_stack());
         return false;
     }
+
+    [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
 
 private:
     static void call(running_fiber& self) noexcept {
@@ -103,6 +108,8 @@ private:
     std::exception_ptr exception_;
     std::error_code no_stack_;
     std::coroutine_handle<> caller_;
+    [[no_unique_address]] trace::wait_note note_{trace::fiber_kind,
+                                                 trace::owner{static_cast<running_fiber*>(this)}};
 };
 
 /// Awaited in the expression that makes it. `body` may be a lambda without captures that own

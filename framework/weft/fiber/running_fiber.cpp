@@ -1,3 +1,4 @@
+#include <weft/fiber/group.hpp>
 #include <weft/fiber/running_fiber.hpp>
 
 namespace weft::fiber {
@@ -6,6 +7,9 @@ bool running_fiber::start(const weft::environment& in, stack&& on, std::size_t r
                           group* member_of) noexcept {
     in_ = &in;
     owner_ = member_of;
+    const void* const starter =
+        member_of == nullptr ? static_cast<const void*>(this) : static_cast<join_scope*>(member_of);
+    begin(in.scheduler, trace::owner{starter}, trace::record_type::fiber);
     stack_ = std::move(on);
     const std::span<std::byte> memory = stack_.memory();
     machine_.prepare(

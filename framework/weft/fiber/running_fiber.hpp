@@ -11,6 +11,7 @@
 #include <weft/continuation.hpp>
 #include <weft/fiber/context.hpp>
 #include <weft/fiber/stack.hpp>
+#include <weft/trace.hpp>
 
 #include <coroutine>
 #include <cstddef>
@@ -20,7 +21,7 @@ namespace weft::fiber {
 
 class group;
 
-class running_fiber : continuation {
+class running_fiber : continuation, trace::record {
 public:
     /// What runs on the fiber's stack.
     using function = void (*)(running_fiber&) noexcept;
@@ -38,13 +39,17 @@ public:
     bool start(const weft::environment& in, stack&& on, std::size_t reserved_bytes = 0,
                group* member_of = nullptr) noexcept;
 
+    /// What traces call it.
+    void set_name(trace::task_name name) noexcept { trace::record::set_name(name); }
+
     [[nodiscard]] const weft::environment& environment() const noexcept { return *in_; }
     /// The group it was spawned in, or null.
     [[nodiscard]] group* owner() const noexcept { return owner_; }
 
     /// Lets `awaiter` wait, and the fiber with it; called on the fiber's stack.
     template <class Awaiter>
-    void wait_for(Awaiter& awaiter) noexcept {
+    void wait_for(Awaiter& awaiter, [[maybe_unused]] trace::location where) noexcept {
+        if constexpr (requires { awaiter.note(); }) waits_for(awaiter.note(), where);
         if (awaiter.suspend(handle(), *in_)) machine_.suspend();
     }
 

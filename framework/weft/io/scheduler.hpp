@@ -12,6 +12,7 @@
 #include <weft/base/operation.hpp>
 #include <weft/base/timer_wheel.hpp>
 #include <weft/task.hpp>
+#include <weft/trace.hpp>
 
 #include <cstddef>
 
@@ -42,6 +43,8 @@ public:
     [[nodiscard]] instant now() const noexcept { return now_; }
     [[nodiscard]] clock clock_kind() const noexcept { return kind_; }
     [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
+    /// The coroutines that run here, where the build keeps account of them.
+    [[nodiscard]] trace::registry& traces() noexcept { return traces_; }
     /// The ring that feeds this loop; a simulation has none.
     [[nodiscard]] virtual class ring* attached_ring() noexcept { return nullptr; }
 
@@ -108,6 +111,7 @@ private:
     timer_wheel timers_;
     participants marked_;     // to deliver
     participants delivered_;  // to settle
+    [[no_unique_address]] trace::registry traces_;
 };
 
 template <class T>

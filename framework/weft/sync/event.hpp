@@ -11,6 +11,7 @@
 #include <weft/io/scheduler.hpp>
 
 #include <cassert>
+#include <string_view>
 
 namespace weft {
 
@@ -19,6 +20,7 @@ class event {
     public:
         wait_operation(completion on_completion, event& awaited) noexcept
             : operation{on_completion}, awaited_{awaited} {}
+        static constexpr std::string_view trace_name = "event::wait";
 
         [[nodiscard]] bool ready() const noexcept { return awaited_.is_set_; }
         void start(const environment& in) noexcept {
