@@ -2,6 +2,9 @@
 
 #include "loops.hpp"
 
+#include <weft/callback.hpp>
+#include <weft/fiber/run.hpp>
+#include <weft/stop.hpp>
 #include <weft/yield.hpp>
 
 #ifdef WEFT_HAS_ASIO
@@ -22,6 +25,39 @@ task<int> yield_on(benchmark::State& state) {
 
 void resume_weft(benchmark::State& state) { on_weft_loop(state, yield_on); }
 BENCHMARK(resume_weft)->Name("resume/weft");
+
+/// The same operation in a fiber: a switch there and back.
+task<int> fiber_yields_on(benchmark::State& state) {
+    co_return co_await fiber::run([measured = &state] {
+        while (measured->KeepRunning()) fiber::await(yield());
+        return 0;
+    });
+}
+
+void resume_weft_fiber(benchmark::State& state) { on_weft_loop(state, fiber_yields_on); }
+BENCHMARK(resume_weft_fiber)->Name("resume/weft_fiber");
+
+/// And with a callback that starts the next one.
+struct yielding {
+    callback_group& group;
+    benchmark::State& state;
+    callback_slot<256> slot;
+    void next() {
+        if (!state.KeepRunning()) return;
+        slot.start(group, [] { return yield(); }, [this] { next(); });
+    }
+};
+
+task<int> callback_yields_on(benchmark::State& state) {
+    callback_group group{co_await current_environment()};
+    yielding chain{group, state, {}};
+    chain.next();
+    (void)co_await group.join();
+    co_return 0;
+}
+
+void resume_weft_callback(benchmark::State& state) { on_weft_loop(state, callback_yields_on); }
+BENCHMARK(resume_weft_callback)->Name("resume/weft_callback");
 
 #ifdef WEFT_HAS_ASIO
 asio::awaitable<void> asio_yield_on(benchmark::State& state) {

@@ -4,7 +4,6 @@
 #include <weft/fiber/run.hpp>
 #include <weft/fiber/stack.hpp>
 #include <weft/frame_allocator.hpp>
-#include <weft/io/io_context.hpp>
 #include <weft/io/scheduler.hpp>
 #include <weft/sleep.hpp>
 #include <weft/stop.hpp>
@@ -17,6 +16,12 @@
 
 #include <doctest/doctest.h>
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
 #include <chrono>
 #include <coroutine>
 #include <exception>
@@ -463,6 +468,40 @@ TEST_CASE("memory that the system does not have is an error of spawn") {
     fiber::stack_pool none{{.stack_bytes = 0}};
     CHECK(none.take().error() == std::errc::not_enough_memory);
     CHECK(huge.used_stacks() == 0);
+}
+
+TEST_CASE("a stack that runs over ends the program instead of writing into its neighbour") {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {  // quietly: no core, no report, nobody's handlers
+        const rlimit no_core{};
+        ::setrlimit(RLIMIT_CORE, &no_core);
+        ::signal(SIGSEGV, SIG_DFL);
+        ::close(STDERR_FILENO);
+        struct endless {
+            static int go(int depth) {
+                volatile char room[256] = {};
+                room[0] = static_cast<char>(depth);
+                if (depth < 0) return 0;
+                return go(depth + 1) + room[0];
+            }
+        };
+        fiber::stack_pool small{{.stack_bytes = 64 * 1024}};
+        run([](fiber::stack_pool* stacks) -> task<> {
+            fiber::stack neighbour = stacks->take().value();  // may be written to
+            (void)co_await fiber::run(*stacks, [] { return endless::go(0); });
+            stacks->give_back(std::move(neighbour));
+        }(&small));
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    if (weft::address_sanitizer) {
+        CHECK(status != 0);  // it says what it found, and exits
+    } else {
+        CHECK(WIFSIGNALED(status));
+        CHECK(WTERMSIG(status) == SIGSEGV);
+    }
 }
 
 TEST_CASE(
