@@ -113,6 +113,13 @@ task<> unnamed(std::string folder) {
     const result<file_status> status = co_await opened->status();
     CHECK(status.value().links == 0);
     CHECK(status->permissions == 0600);
+    const auto published = co_await opened->publish(folder + "/named");
+    CHECK(published.has_value());
+    const auto twice = co_await opened->publish(folder + "/named");
+    CHECK(twice.error() == std::errc::file_exists);
+    CHECK(std::filesystem::file_size(folder + "/named") == 1);
+    const auto removed = co_await file::remove(folder + "/named");
+    CHECK(removed.has_value());
 }
 
 }  // namespace
@@ -226,7 +233,7 @@ TEST_CASE("a file is cut and grown, and reading exactly is told the end") {
     CHECK(std::filesystem::file_size(folder / "file") == 3);
 }
 
-TEST_CASE("an unnamed file leaves nothing in its folder") {
+TEST_CASE("an unnamed file leaves nothing in its folder, unless it is given a name") {
     const scratch_folder folder;
     weft::io_context io;
     io.run_until_done(unnamed(folder.path()));

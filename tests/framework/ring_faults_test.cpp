@@ -107,9 +107,9 @@ std::error_code one_fault(std::errc error) {
 
 struct recorder : weft::ring_completion {
     recorder() noexcept
-        : ring_completion{[](ring_completion& self, int answer, unsigned) noexcept {
+        : ring_completion{[](ring_completion& self, int came, unsigned) noexcept {
               auto& mine = static_cast<recorder&>(self);
-              mine.answer = answer;
+              mine.answer = came;
               ++mine.times;
           }} {}
     int answer = 0;

@@ -141,6 +141,13 @@ void close_operation::make(io_operation& self, class ring& ring, ring_completion
     ring.close(done, op.fd_);
 }
 
+/// By the name that every open file has; linking a descriptor itself takes a privilege.
+path_change file::publish(std::string name) const {
+    place unnamed{"/proc/self/fd/" + std::to_string(fd_)};
+    return path_change{path_operation::change::link, unsigned{AT_SYMLINK_FOLLOW},
+                       std::move(unnamed), place{std::move(name)}};
+}
+
 file::~file() {
     if (fd_ >= 0) ::close(fd_);
 }

@@ -53,6 +53,10 @@ public:
             file_options{.mode = file_options::access::read_write, .permissions = 0600}};
     }
 
+    /// Gives a file of `open_unnamed` a name, complete as it is by then; file_exists when another
+    /// has that name.
+    [[nodiscard]] path_change publish(std::string name) const;
+
     /// Reads up to `into.size()` bytes that lie at `offset`; 0 at the end of the file.
     [[nodiscard]] auto read_some_at(std::uint64_t offset, std::span<std::byte> into) const {
         return awaiter<read_at_operation>{fd_, into, offset};

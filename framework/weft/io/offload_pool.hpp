@@ -85,8 +85,7 @@ private:
             std::is_lvalue_reference_v<Call> || std::is_trivially_destructible_v<Call>,
             "name the closure first, or pass what it owns as arguments (docs/platform.md)");
         using job = offload_call<std::decay_t<Call>, std::decay_t<Arguments>...>;
-        using operation = offload_operation<job>;
-        return awaiter<operation>{
+        return awaiter<offload_operation<job>>{
             *this, OnStop,
             std::make_unique<job>(std::forward<Call>(call), std::forward<Arguments>(arguments)...)};
     }
