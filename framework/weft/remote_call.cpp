@@ -12,7 +12,9 @@ void remote_call::start(const environment& in) noexcept {
     home_ = owner_.find_loop(*in.scheduler);
     if (home_ == nullptr) {
         error_ = make_error_code(std::errc::operation_not_permitted);
-    } else if (const result<void> sent = home_->post(target_, call_letter_); !sent) {
+    } else if (const result<void> sent =
+                   home_->post(target_, call_letter_, mailbox::admission::always);
+               !sent) {  // always: there is one message of it, and its caller waits
         error_ = sent.error();
     }
     if (error_) {

@@ -97,8 +97,8 @@ public:
     /// captures. Completes when the task has ended, with its value as a result, or throws its
     /// exception; resumes on the caller's loop. The value moves between threads: nothing that
     /// belongs to a loop may be in it. Cancelling stops the task, and waits for it. Errors:
-    /// `no_buffer_space` (that loop's mailbox is full), `broken_pipe` (it has ended),
-    /// `operation_not_permitted` (the caller's loop is not of this runtime), and the task's own.
+    /// `broken_pipe` (that loop has ended), `not_enough_memory`, `operation_not_permitted` (the
+    /// caller's loop is not of this runtime), and the task's own.
     /// g++ 12: name a `make` that owns something before the `co_await`.
     template <std::invocable Make>
     [[nodiscard]] auto spawn_on(std::size_t index, Make make) {
@@ -109,7 +109,7 @@ public:
     /// at once: `co_await all.start_on(1, make)`.
     ///
     /// Its first exception, or error other than `canceled`, stops the runtime, and `run` throws it.
-    /// Errors: as spawn_on, and `not_enough_memory`.
+    /// Errors: as spawn_on, and `no_buffer_space` (that loop's mailbox is full).
     template <std::invocable Make>
     [[nodiscard]] auto start_on(std::size_t index, Make make) {
         return start_awaiter<Make>{*this, index, std::move(make)};

@@ -8,14 +8,15 @@ using namespace net;
 
 namespace {
 
-stack_options options_for(const device_capabilities& device, const tcp::config& c,
-                          unsigned prefix) {
+stack_options options_for(const device_capabilities& device, const tcp::config& c, unsigned prefix,
+                          const tcp::shard& shard) {
     stack_options o;
     o.address = ip_prefix{stack_link::our_ip, prefix};
     o.mac = stack_link::our_mac;
     o.device = device;
     o.tcp = c;
     o.secret = {1, 2};
+    o.shard = shard;
     return o;
 }
 
@@ -49,8 +50,8 @@ sent_frame read_frame(byte_string bytes, bool has_ethernet) {
 }  // namespace
 
 stack_link::stack_link(const device_capabilities& device, const tcp::config& c,
-                       std::size_t pool_bytes, unsigned prefix)
-    : pool{pool_bytes}, ours{options_for(device, c, prefix), pool} {
+                       std::size_t pool_bytes, unsigned prefix, const tcp::shard& shard)
+    : pool{pool_bytes}, ours{options_for(device, c, prefix, shard), pool} {
     (void)frames();  // its announcement
 }
 

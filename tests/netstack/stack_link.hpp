@@ -37,7 +37,8 @@ struct stack_link {
     static inline const net::mac_address peer_mac{{2, 0, 0, 0, 0, 1}};
 
     explicit stack_link(const net::device_capabilities& device = {}, const net::tcp::config& c = {},
-                        std::size_t pool_bytes = std::size_t{1} << 26, unsigned prefix = 24);
+                        std::size_t pool_bytes = std::size_t{1} << 26, unsigned prefix = 24,
+                        const net::tcp::shard& shard = {});
 
     /// The peer is known: what goes to it needs no question.
     void introduce_peer();

@@ -141,6 +141,11 @@ struct stack_counters {
     std::uint64_t tcp_fast_open_active_failed = 0;    ///< SYNs of ours whose text was not
     std::uint64_t tcp_fast_open_paused = 0;           ///< not tried: it had not worked before
 
+    // Several stacks with one address
+    std::uint64_t shard_passed_on = 0;   ///< packets copied to the shard that they belong to
+    std::uint64_t shard_refused = 0;     ///< packets dropped on that way, for want of room
+    std::uint64_t shard_taken_over = 0;  ///< packets that another shard had received
+
     // UDP
     std::uint64_t udp_received = 0;      ///< well-formed datagrams
     std::uint64_t udp_sent = 0;          ///< datagrams
@@ -271,6 +276,9 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"tcp_fast_open_active", &stack_counters::tcp_fast_open_active},
     {"tcp_fast_open_active_failed", &stack_counters::tcp_fast_open_active_failed},
     {"tcp_fast_open_paused", &stack_counters::tcp_fast_open_paused},
+    {"shard_passed_on", &stack_counters::shard_passed_on},
+    {"shard_refused", &stack_counters::shard_refused},
+    {"shard_taken_over", &stack_counters::shard_taken_over},
     {"udp_received", &stack_counters::udp_received},
     {"udp_sent", &stack_counters::udp_sent},
     {"udp_malformed", &stack_counters::udp_malformed},

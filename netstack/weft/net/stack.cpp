@@ -20,6 +20,8 @@ stack::stack(const stack_options& options, block_pool& pool)
       tcp_{*this, options.tcp, options.secret, pool, counters_} {
     // Below the least MTU of IPv4 (RFC 791) no frame of ours would fit; beyond 16 bits none can be.
     options_.device.mtu = std::clamp(options.device.mtu, 68U, 65535U);
+    announce_due_ = options.shard.index == 0;
+    tcp_.serve(options.shard);
     if (!routes_.add_address(options.address)) {
         throw std::invalid_argument{options.address.to_string() + " cannot be a host's address"};
     }
@@ -70,6 +72,7 @@ void stack::on_arp(std::span<const std::byte> bytes, instant now) {
         ++counters_.arp_malformed;
         return;
     }
+    if (!options_.shard.is_alone() && share_arp(bytes)) return;
     ++counters_.arp_received;
     const auto answer = ip::on_arp(neighbors_, routes_, options_.mac, *packet, now, counters_);
     if (answer) {
@@ -123,6 +126,7 @@ void stack::on_ipv4(slice frame, std::uint32_t offset, ip::link_delivery deliver
         ++counters_.ipv4_not_for_us;
         return;
     }
+    if (!options_.shard.is_alone() && pass_on(*header, frame.bytes(), delivery, offload)) return;
     frame.remove_prefix(header->header_bytes);
     frame.truncate(static_cast<std::uint32_t>(header->payload_bytes()));  // padding ends here
     if (!header->is_fragment()) {
@@ -131,6 +135,8 @@ void stack::on_ipv4(slice frame, std::uint32_t offset, ip::link_delivery deliver
     }
     const auto whole = fragments_.on_fragment(*header, frame.bytes(), now);
     if (!whole) return;
+    if (!options_.shard.is_alone() && pass_on_whole(whole->header, whole->payload, delivery))
+        return;
     slice copy = pool_.allocate_for(whole->payload.size());
     if (!copy) {
         ++counters_.fragments_over_limit;

@@ -20,6 +20,7 @@
 #include <weft/net/ip/reply_queue.hpp>
 #include <weft/net/ip/route_table.hpp>
 #include <weft/net/observer.hpp>
+#include <weft/net/shard_forwarder.hpp>
 #include <weft/net/tcp/demux.hpp>
 #include <weft/net/tcp/mib.hpp>
 #include <weft/net/wire/arp.hpp>
@@ -36,6 +37,7 @@ struct stack_options {
     device_capabilities device;         ///< of the device the frames go to
     tcp::config tcp;
     tcp::hash_secret secret;  ///< 128 random bits; the same bits replay a run
+    tcp::shard shard = {};    ///< when several stacks share `address` and `mac`
 };
 
 class stack final : private tcp::network_layer {
@@ -49,6 +51,12 @@ public:
     // ---- input
     void on_frame(slice frame, const rx_offload& offload, instant now);
     void on_timeout(instant now);
+    /// Another shard has copied to us what is ours (see shard_forwarder).
+    void on_forwarded(shard_cargo what, slice bytes, const rx_offload& offload, instant now);
+    /// There was no memory for it.
+    void on_copy_refused() noexcept { ++counters_.shard_refused; }
+    /// Names who takes what is another shard's; nullptr: it is lost, and counted.
+    void forward_to(shard_forwarder* carrier) noexcept { forwarder_ = carrier; }
     /// The device did not take a frame that poll_frame had given it.
     void on_frame_refused() noexcept { ++counters_.device_refused; }
 
@@ -89,6 +97,13 @@ private:
                  instant now);
     void on_tcp(const wire::ipv4_header& header, slice payload, const rx_offload& offload,
                 instant now);
+    [[nodiscard]] bool pass_on(const wire::ipv4_header& header, wire::bytes_view packet,
+                               ip::link_delivery delivery, const rx_offload& offload);
+    [[nodiscard]] bool pass_on_whole(const wire::ipv4_header& header, wire::bytes_view payload,
+                                     ip::link_delivery delivery);
+    [[nodiscard]] bool share_arp(wire::bytes_view bytes);
+    void forward(std::uint32_t to, shard_cargo what, wire::bytes_view bytes,
+                 const rx_offload& offload);
     void send_icmp_error(const ip::icmp_problem& problem, const wire::ipv4_header& header,
                          wire::bytes_view payload, ip::link_delivery delivery, instant now);
     void send_echo_reply(const wire::ipv4_header& request, wire::bytes_view message);
@@ -128,6 +143,7 @@ private:
     ring_queue<wire::arp_packet> arp_replies_;
     tcp::demux tcp_;
     std::uint16_t identification_ = 0;
+    shard_forwarder* forwarder_ = nullptr;
     bool announce_due_ = true;
     bool is_turn_of_connections_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <chrono>
@@ -10,7 +11,6 @@
 #include <vector>
 
 namespace weft::net {
-namespace {
 
 tcp::hash_secret random_secret() {
     tcp::hash_secret secret;
@@ -19,6 +19,8 @@ tcp::hash_secret random_secret() {
     }
     return secret;
 }
+
+namespace {
 
 /// Locally administered, not a group, and as hard to guess as the secret it is derived from.
 mac_address made_up_address(const tcp::hash_secret& secret) {
@@ -36,7 +38,8 @@ stack_options stack_options_of(const host_options& options, const device& undern
             .mac = options.mac.is_unspecified() ? made_up_address(secret) : options.mac,
             .device = underneath.capabilities(),
             .tcp = options.tcp,
-            .secret = secret};
+            .secret = secret,
+            .shard = options.shard};
 }
 
 }  // namespace
@@ -76,6 +79,16 @@ result<tcp_listener> host::listen(const endpoint& local, const tcp::listen_optio
 
 void host::on_frame(slice frame, const rx_offload& offload, instant now) noexcept {
     stack_.on_frame(std::move(frame), offload, now);
+    settle_later();
+}
+
+void host::on_forwarded(shard_cargo what, std::span<const std::byte> bytes,
+                        const rx_offload& offload) noexcept {
+    slice copy = pool_.allocate_for(bytes.size());
+    if (!copy) return stack_.on_copy_refused();
+    std::ranges::copy(bytes, copy.data());
+    copy.extend(static_cast<std::uint32_t>(bytes.size()));
+    stack_.on_forwarded(what, std::move(copy), offload, now());
     settle_later();
 }
 

@@ -34,8 +34,12 @@ struct host_options {
     /// Keys sequence numbers and ports. Absent: the system's random bits. A simulation passes it.
     std::optional<tcp::hash_secret> secret;
     std::size_t pool_limit_bytes = std::size_t{1} << 30;  ///< of frames and buffers together
+    tcp::shard shard = {};  ///< when several hosts share the address: see sharded_host
 };
 static_assert(std::is_trivially_destructible_v<host_options>);
+
+/// 128 random bits of the system. Throws std::system_error when it has none.
+[[nodiscard]] tcp::hash_secret random_secret();
 
 class host final : private turn_participant, private device_client {
 public:
@@ -88,6 +92,10 @@ public:
     /// given to the device. Streams stay valid, and fail. One stop at a time; a stop request does
     /// not cut it short.
     task<> stop(instant deadline);
+
+    /// Takes in what another shard has received for us (see shard_forwarder).
+    void on_forwarded(shard_cargo what, std::span<const std::byte> bytes,
+                      const rx_offload& offload) noexcept;
 
     /// Names who watches transitions and segments (it must outlive the host or be replaced);
     /// nullptr: nobody.

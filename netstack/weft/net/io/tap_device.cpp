@@ -118,10 +118,15 @@ struct tap_device::transmit_slot : tx_slot, ring_completion {
 result<std::unique_ptr<tap_device>> tap_device::open(io_context& io, tap_options options) {
     result<tap_interface> attached = tap_interface::attach(options.name, options.create);
     if (!attached) return attached.error();
+    return open(io, *std::move(attached), options);
+}
+
+result<std::unique_ptr<tap_device>> tap_device::open(io_context& io, tap_interface queue,
+                                                     tap_options options) {
     const result<void> offloads =
-        attached->accept_offloads(options.checksum_in, options.segmentation_in);
+        queue.accept_offloads(options.checksum_in, options.segmentation_in);
     if (!offloads) return offloads.error();
-    return std::unique_ptr<tap_device>{new tap_device{io, *std::move(attached), options}};
+    return std::unique_ptr<tap_device>{new tap_device{io, std::move(queue), options}};
 }
 
 tap_device::tap_device(io_context& io, tap_interface attached, tap_options options)

@@ -45,6 +45,10 @@ public:
     /// Attaches to the interface. Errors: tap_errc, whose message says what to do.
     [[nodiscard]] static result<std::unique_ptr<tap_device>> open(io_context& io,
                                                                   tap_options options = {});
+    /// On one queue of an interface, which was attached already.
+    [[nodiscard]] static result<std::unique_ptr<tap_device>> open(io_context& io,
+                                                                  tap_interface queue,
+                                                                  tap_options options);
     ~tap_device() override;
 
     [[nodiscard]] const std::string& name() const noexcept { return interface_.name(); }

@@ -29,6 +29,9 @@ public:
             case tap_errc::not_a_tap:
                 return "an interface of this name exists and cannot be used as a TAP with one "
                        "queue";
+            case tap_errc::not_multi_queue:
+                return "an interface of this name exists and cannot be used as a TAP with several "
+                       "queues: make it with `sudo ip tuntap add NAME mode tap multi_queue`";
             case tap_errc::no_offload:
                 return "the kernel refuses virtio headers or offloads on this TAP";
         }
@@ -43,6 +46,7 @@ public:
             case tap_errc::not_permitted: return std::errc::operation_not_permitted;
             case tap_errc::busy: return std::errc::device_or_resource_busy;
             case tap_errc::bad_name:
+            case tap_errc::not_multi_queue:
             case tap_errc::not_a_tap: return std::errc::invalid_argument;
             case tap_errc::no_offload: return std::errc::not_supported;
         }

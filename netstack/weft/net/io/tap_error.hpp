@@ -13,6 +13,7 @@ enum class tap_errc {
     bad_name,            ///< empty, longer than 15 bytes, or with a character Linux refuses
     no_such_interface,   ///< it does not exist and was not to be created
     not_a_tap,           ///< an interface of that name exists and is something else
+    not_multi_queue,     ///< it exists and has one queue, several are wanted
     no_offload,          ///< the kernel refuses virtio headers or the offloads asked for
 };
 

@@ -57,7 +57,9 @@ result<void> set_interface(int fd, ifreq& request) {
         case EPERM:
         case EACCES: return tap_errc::not_permitted;
         case EBUSY: return tap_errc::busy;
-        case EINVAL: return tap_errc::not_a_tap;
+        case EINVAL:
+            return (request.ifr_flags & IFF_MULTI_QUEUE) != 0 ? tap_errc::not_multi_queue
+                                                              : tap_errc::not_a_tap;
         default: return last_error();
     }
 }
@@ -77,6 +79,24 @@ result<ifreq> ask_interface(const std::string& name, unsigned long what) noexcep
 }  // namespace
 
 result<tap_interface> tap_interface::attach(std::string_view name, bool may_create) {
+    return attach_as(name, may_create, 0);
+}
+
+result<std::vector<tap_interface>> tap_interface::attach_queues(std::string_view name,
+                                                                bool may_create,
+                                                                std::size_t count) {
+    std::vector<tap_interface> queues;
+    for (std::size_t i = 0; i < count; ++i) {
+        result<tap_interface> next =
+            attach_as(i == 0 ? name : queues.front().name(), may_create, IFF_MULTI_QUEUE);
+        if (!next) return next.error();
+        queues.push_back(*std::move(next));
+    }
+    return queues;
+}
+
+result<tap_interface> tap_interface::attach_as(std::string_view name, bool may_create,
+                                               int more_flags) {
     if (!is_name(name)) return tap_errc::bad_name;
     ifreq request = request_for(name);
     if (!may_create && ::if_nametoindex(request.ifr_name) == 0) return tap_errc::no_such_interface;
@@ -85,7 +105,7 @@ result<tap_interface> tap_interface::attach(std::string_view name, bool may_crea
     if (!driver) return driver.error();
     tap_interface attached{*driver};
 
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | more_flags);
     if (const result<void> set = set_interface(*driver, request); !set) return set.error();
     attached.name_.assign(request.ifr_name, ::strnlen(request.ifr_name, IFNAMSIZ));
     return attached;
@@ -100,6 +120,11 @@ result<void> tap_interface::accept_offloads(bool checksum, bool segmentation) no
     if (checksum) flags |= TUN_F_CSUM;
     if (checksum && segmentation) flags |= TUN_F_TSO4;
     if (::ioctl(fd_, TUNSETOFFLOAD, flags) != 0) return tap_errc::no_offload;
+    return {};
+}
+
+result<void> tap_interface::steer_by(int program) noexcept {
+    if (::ioctl(fd_, TUNSETSTEERINGEBPF, &program) != 0) return last_error();
     return {};
 }
 

@@ -38,6 +38,7 @@ result<connection*> demux::connect(endpoint local, const endpoint& remote,
         if (local.port == 0) return errc::address_not_available;
     }
     const four_tuple tuple{local.address, remote.address, local.port, remote.port};
+    if (!shard_.owns(tuple)) return errc::address_not_available;  // its answers go elsewhere
     if (is_in_use(tuple)) return errc::address_in_use;
     if (!may_begin()) {
         ++counters_.tcp_memory_refused;
@@ -272,7 +273,7 @@ std::uint16_t demux::choose_port(const endpoint& remote, const ip_address& local
         const auto port = static_cast<std::uint16_t>(config_.ephemeral_port_first +
                                                      (offset + port_counter_++) % count);
         const four_tuple tuple{local, remote.address, port, remote.port};
-        if (!is_in_use(tuple)) return port;
+        if (shard_.owns(tuple) && !is_in_use(tuple)) return port;
     }
     return 0;
 }

@@ -15,6 +15,7 @@
 #include <weft/net/tcp/fast_open_cache.hpp>
 #include <weft/net/tcp/keyed_hash.hpp>
 #include <weft/net/tcp/listener.hpp>
+#include <weft/net/tcp/shard.hpp>
 #include <weft/net/tcp/syn_cache.hpp>
 #include <weft/net/tcp/syn_cookie.hpp>
 #include <weft/net/tcp/time_wait.hpp>
@@ -54,6 +55,9 @@ public:
     demux(const demux&) = delete;
     demux& operator=(const demux&) = delete;
     ~demux();
+
+    /// Only connections of this shard are begun: call it first, or be alone.
+    void serve(const shard& mine) noexcept { shard_ = mine; }
 
     // user calls
     /// A connection to `remote` from `local` (port 0: one is chosen, RFC 6056), in SYN-SENT.
@@ -274,6 +278,7 @@ private:
     std::uint32_t challenges_left_ = 0;
     std::uint32_t orphans_ = 0;
     std::uint32_t port_counter_ = 0;
+    shard shard_;
 };
 
 }  // namespace weft::net::tcp
