@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -25,6 +26,20 @@ using weft::result;
 using weft::runtime;
 using weft::runtime_loop;
 using weft::task;
+
+/// The example of docs/cores.md.
+struct hello {
+    weft::runtime& all;
+    weft::task<void> operator()(std::size_t i) const {
+        std::printf("loop %zu of %zu\n", i, all.size());
+        co_return;
+    }
+};
+
+weft::task<int> everywhere(weft::runtime& all) {
+    const weft::result<void> done = co_await all.for_each_loop(hello{all});
+    co_return done ? 0 : 1;
+}
 
 /// Waits until it is asked to stop, and then a little.
 task<result<void>> until_stopped(std::atomic<int>& ended) {
@@ -54,6 +69,11 @@ TEST_CASE("a task runs on the loop it is spawned on, and its caller goes on on i
         CHECK(seen.size() == 4);
         CHECK(seen.contains(mine));  // loop 0 is this one, and takes messages from itself
     });
+}
+
+TEST_CASE("the example of the guide runs") {
+    weft::runtime cores{{.threads = 4, .pin = weft::runtime_options::pinning::one_each}};
+    CHECK(cores.run(everywhere) == 0);
 }
 
 TEST_CASE("values, errors and exceptions come back from another loop") {
