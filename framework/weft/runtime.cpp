@@ -137,7 +137,9 @@ void runtime::pin(std::size_t index) const {
     const int processor = processors_[index % processors_.size()];
     cpu_set_t one;
     CPU_ZERO(&one);
-    if (processor >= 0 && processor < CPU_SETSIZE) CPU_SET(static_cast<std::size_t>(processor), &one);
+    if (processor >= 0 && processor < CPU_SETSIZE) {
+        CPU_SET(static_cast<std::size_t>(processor), &one);
+    }
     const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof one, &one);
     if (error != 0) {
         throw std::system_error{error, std::generic_category(),
