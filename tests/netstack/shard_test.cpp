@@ -116,9 +116,9 @@ TEST_CASE("the kernel's program answers as shard_of does, and 0 for what has no 
         const auto queue = [&program](const std::vector<std::byte>& frame) {
             return program->queue_for(frame).value();
         };
-        for (int i = 0; i < 4000; ++i) {
+        for (std::size_t i = 0; i < 4000; ++i) {
             const four_tuple tuple = any_tuple(chance);
-            const std::size_t options = 4 * (i % 11U);
+            const std::size_t options = 4 * (i % 11);
             REQUIRE(queue(frame_of(tuple, {.option_bytes = options})) == shard_of(map, tuple));
         }
         for (int i = 0; i < 300; ++i) {

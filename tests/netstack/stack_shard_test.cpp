@@ -89,6 +89,13 @@ struct shard_set {
     std::vector<std::unique_ptr<stack_link>> links;
 };
 
+/// The segments it sends; a question for the peer's address beside them is passed over.
+std::vector<sent_frame> segments(stack_link& of) {
+    std::vector<sent_frame> all = of.frames();
+    std::erase_if(all, [](const sent_frame& f) { return !f.segment; });
+    return all;
+}
+
 /// The peer tells its address, to shard 0, and all learn it.
 void introduce(shard_set& all) {
     all[0].hear_of_peer();
@@ -111,10 +118,10 @@ TEST_CASE("a shard never resets a connection that belongs to another: it passes 
             CHECK(all.carry() == 1);
         }
         // Nobody listens: each copy is refused, by the owner.
-        const std::vector<sent_frame> answers = all[owner].frames();
+        const std::vector<sent_frame> answers = segments(all[owner]);
         CHECK(answers.size() == shards);
         for (const sent_frame& each : answers) {
-            CHECK(each.segment.value().header.flags.has(wire::tcp_flags::rst));
+            CHECK(each.segment->header.flags.has(wire::tcp_flags::rst));
         }
         CHECK(all[owner].ours.counters().tcp_no_connection == shards);
     }
@@ -188,8 +195,8 @@ TEST_CASE("fragments come together at shard 0, and the whole goes to its owner")
     CHECK(all.carry() == 1);  // 0 → 2
     CHECK(all[2].ours.counters().tcp_no_connection == 1);
     CHECK(all[2].ours.counters().tcp_bad_checksum == 0);
-    CHECK(all[2].frames().size() == 1);
-    CHECK(all[0].frames().empty());
+    CHECK(segments(all[2]).size() == 1);
+    CHECK(segments(all[0]).empty());
 }
 
 TEST_CASE("an ICMP error goes to the shard whose segment it quotes, a ping stays at shard 0") {
