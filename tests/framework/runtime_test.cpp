@@ -301,8 +301,8 @@ TEST_CASE("one failure among tasks on each loop stops the others and is the one 
 TEST_CASE("each loop runs on the processor it was pinned to, and the thread is free again after") {
     cpu_set_t before;
     REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
-    std::vector<int> allowed;
-    for (int i = 0; i < CPU_SETSIZE; ++i) {
+    std::vector<std::size_t> allowed;
+    for (std::size_t i = 0; i < CPU_SETSIZE; ++i) {
         if (CPU_ISSET(i, &before)) allowed.push_back(i);
     }
     {

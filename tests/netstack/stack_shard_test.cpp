@@ -48,7 +48,7 @@ struct shard_set {
         shard_cargo what;
         byte_string bytes;
     };
-    struct carrier : shard_forwarder {
+    struct carrier final : shard_forwarder {
         bool forward(std::uint32_t to, shard_cargo what, std::span<const std::byte> bytes,
                      const rx_offload&) noexcept override {
             if (!has_room) return false;
