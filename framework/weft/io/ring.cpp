@@ -59,6 +59,8 @@ ring::ring(options wanted) : state_{std::make_unique<state>()} {
     params.cq_entries = wanted.completions;
     const int error = -io_uring_queue_init_params(wanted.submissions, &state_->kernel, &params);
     if (error != 0) throw std::system_error{error, std::generic_category(), why_no_ring(error)};
+    abilities_ = probe(state_->kernel.ring_fd);
+    if (wanted.busy_poll > duration::zero()) (void)poll_busily(wanted.busy_poll);
     (void)io_uring_register_ring_fd(&state_->kernel);  // only makes enter cheaper
 }
 

@@ -8,15 +8,19 @@
 // one that made the ring. Linux 6.1 or newer.
 
 #include <weft/base/instant.hpp>
+#include <weft/io/ring_abilities.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <system_error>
 
 struct io_uring_sqe;
 struct iovec;
+struct msghdr;
+struct sockaddr;
 struct open_how;
 struct statx;
 
@@ -65,7 +69,12 @@ public:
     struct options {
         unsigned submissions = 256;   ///< requests collected between two enters; more enters early
         unsigned completions = 4096;  ///< answers the kernel can post before it has to queue them
+        /// Above zero: see `poll_busily`. Where the kernel cannot, it is not done.
+        duration busy_poll = duration::zero();
     };
+    /// How `send` goes about it: as much as fits now; all, waiting for room; all, and out of the
+    /// caller's memory if the kernel can (a second completion then says that it is free again).
+    enum class sending : std::uint8_t { some, all, all_in_place };
     struct counters {
         std::uint64_t enters = 0;        ///< system calls made
         std::uint64_t submitted = 0;     ///< requests made, cancellations apart
@@ -76,7 +85,7 @@ public:
 
     /// Throws std::system_error that says what to do when the kernel has no io_uring, forbids it,
     /// or is older than 6.1.
-    explicit ring(options wanted = {256, 4096});
+    explicit ring(options wanted = {256, 4096, duration::zero()});
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
     /// Precondition: nothing is in flight.
@@ -128,6 +137,38 @@ public:
     /// weft/test/ring_faults.hpp.
     void inject(ring_injector* injector);
 
+    // Requests on sockets (ring_sockets.cpp). Sockets are in blocking mode: the ring waits for
+    // them.
+    /// The address stays until the completion.
+    void connect(ring_completion& done, int fd, const struct sockaddr& to, unsigned length);
+    /// A completion for each connection, with its descriptor; `flags` as in accept4(2).
+    void accept_all(ring_completion& done, int fd, int flags);
+    /// A completion each time that bytes have come, in a buffer of the group (ring_buffers.hpp); 0
+    /// at the end; -ENOBUFS when no buffer is left.
+    void receive_all(ring_completion& done, int fd, std::uint16_t buffers);
+    void send(ring_completion& done, int fd, std::span<const std::byte> from, sending how);
+    void send_message(ring_completion& done, int fd, const msghdr& message);
+    void receive_message(ring_completion& done, int fd, msghdr& into);
+    /// A completion each time that poll(2) would see something new, with the events.
+    void poll_all(ring_completion& done, int fd, unsigned events);
+
+    // What the flags of a completion say: more completions of this request follow; the memory of a
+    // send in place is free again; which provided buffer holds the bytes.
+    [[nodiscard]] static bool goes_on(unsigned flags) noexcept;
+    [[nodiscard]] static bool is_release(unsigned flags) noexcept;
+    /// The answer of such a release: the kernel had to copy after all.
+    [[nodiscard]] static bool was_copied(int answer) noexcept;
+    [[nodiscard]] static std::optional<std::uint16_t> buffer_of(unsigned flags) noexcept;
+    /// Names of groups of provided buffers, each given out once.
+    [[nodiscard]] std::uint16_t next_buffer_group() noexcept { return buffer_groups_++; }
+
+    // The kernel's abilities (ring_probe.cpp).
+    [[nodiscard]] const ring_abilities& abilities() const noexcept { return abilities_; }
+    /// Has the kernel poll network devices for up to `limit` before it waits for an interrupt
+    /// (NAPI); zero: no more. `prefer`: packets wait for the poll while it lasts. Fails with EINVAL
+    /// where `abilities().busy_poll` is false.
+    std::error_code poll_busily(duration limit, bool prefer = false) noexcept;
+
     /// Asks the kernel to end a request that is in flight. Its completion still comes: -ECANCELED,
     /// or its result when it was faster.
     void cancel(ring_completion& target);
@@ -158,7 +199,11 @@ private:
     [[nodiscard]] bool take_set_aside(const ring_completion& target);
     void dispatch(void* told, int result, unsigned flags) noexcept;
 
+    static ring_abilities probe(int descriptor);
+
     std::unique_ptr<state> state_;
+    ring_abilities abilities_;
+    std::uint16_t buffer_groups_ = 0;
     std::size_t in_flight_ = 0;
     int expected_notices_ = 0;
     counters counters_;
