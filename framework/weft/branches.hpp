@@ -1,5 +1,5 @@
 #pragma once
-// What `when_all` and `when_any` share: tasks that run side by side within one `co_await`.
+// What `when_all`, `when_all_settled` and `when_any` share: tasks that run side by side within one `co_await`.
 //
 // All branches are started, each one is waited for, the caller goes on after the last. The frames
 // of the branches live until the awaiter dies, so nothing is moved before it is asked for.
@@ -19,7 +19,7 @@ namespace weft {
 /// Counts the branches in and remembers who was first.
 class branch_join {
 public:
-    enum class stops_others { on_exception, on_any_end };
+    enum class stops_others { on_exception, on_any_end, never };
 
     explicit branch_join(stops_others rule) noexcept : rule_{rule} {}
     branch_join(const branch_join&) = delete;
@@ -40,7 +40,9 @@ public:
         --left_;
         if (!first_ended_) first_ended_ = index;
         if (threw && !first_thrown_) first_thrown_ = index;
-        if (threw || rule_ == stops_others::on_any_end) stop_.request_stop();
+        const bool stops = rule_ == stops_others::on_any_end ||
+                           (rule_ == stops_others::on_exception && threw);
+        if (stops) stop_.request_stop();
     }
 
     std::coroutine_handle<> next() const noexcept {
@@ -86,6 +88,8 @@ public:
             return running_.take();
         }
     }
+
+    [[nodiscard]] std::exception_ptr exception() const noexcept { return running_.exception(); }
 
     void rethrow_if(std::optional<std::size_t> index) const {
         if (index == index_) std::rethrow_exception(running_.exception());

@@ -16,6 +16,10 @@ enum class errc {
     busy = static_cast<int>(std::errc::device_or_resource_busy),
     /// The peer closed before all the bytes had come that were asked for.
     end_of_stream = static_cast<int>(std::errc::no_message_available),
+    /// It cannot be done now without waiting, and waiting was not asked for.
+    would_block = static_cast<int>(std::errc::resource_unavailable_try_again),
+    /// A channel was closed: nothing can be sent, and nothing is left to receive.
+    closed = static_cast<int>(std::errc::broken_pipe),
 };
 
 inline std::error_code make_error_code(errc code) noexcept {

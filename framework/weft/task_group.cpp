@@ -66,6 +66,8 @@ task_group::task_group(const weft::environment& in) noexcept
 
 task_group::~task_group() {
     assert(empty() && "a task group was destroyed before it was joined");
+    assert(first_exception_ == nullptr && !first_error_ &&
+           "a task group was destroyed with a failure that no join has reported");
     while (!children_.empty()) delete &children_.front();
 }
 

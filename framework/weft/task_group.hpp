@@ -51,8 +51,8 @@ public:
     explicit task_group(const environment& in) noexcept;
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
-    /// Precondition: no child is left. A debug build aborts otherwise; a release build destroys the
-    /// children where they are suspended.
+    /// Precondition: no child is left, and no failure that no join() has reported. A debug build
+    /// aborts otherwise; a release build destroys the children where they are suspended.
     ~task_group();
 
     /// Hands `body` to the group. It starts from the run queue, not in here, and it starts even if
@@ -60,6 +60,16 @@ public:
     void spawn(task<void> body, trace::task_name name = {});
     /// The same; an error is a failure like an exception.
     void spawn(task<result<void>> body, trace::task_name name = {});
+    /// Nobody would look at a value: send it through a channel, or to where the parent finds it.
+    template <class T>
+    void spawn(task<T>, trace::task_name = {}) {
+        static_assert(std::is_void_v<T>, "a child of a group returns void or result<void>");
+    }
+    /// What is no task is no child; for an awaitable, write a task that awaits it.
+    template <class NoTask>
+    void spawn(const NoTask&, trace::task_name = {}) {
+        static_assert(std::is_void_v<NoTask>, "spawn takes a task, by value: move it");
+    }
 
     /// Completes when no child is left. Throws the exception or returns the error of the child that
     /// failed first. That a child was `canceled` is no failure if `cancel()` was called. One join

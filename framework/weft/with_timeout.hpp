@@ -24,8 +24,11 @@ inline constexpr bool is_result = false;
 template <class T>
 inline constexpr bool is_result<result<T>> = true;
 
+/// Whether the caller's stop request reaches what has a deadline.
+enum class outer_stop { followed, ignored };
+
 /// `Inner` is an awaiter or a reference to one.
-template <class Inner>
+template <class Inner, outer_stop Outer = outer_stop::followed>
 class [[nodiscard]] timeout_awaiter {
     using outcome = std::remove_cvref_t<decltype(std::declval<Inner&>().await_resume())>;
     static_assert(is_result<outcome>, "what may time out returns a result<T>");
@@ -65,7 +68,7 @@ public:
     }
 
     bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
-        stop_.follow(in.stop);
+        if constexpr (Outer == outer_stop::followed) stop_.follow(in.stop);
         in_ = environment{in.scheduler, stop_.token()};
         if constexpr (requires { inner_.note(); }) note_.set_inner(inner_.note());
         if (!inner_.suspend(caller, in_)) return false;

@@ -6,6 +6,7 @@
 // keeps its array for reuse while in use. Growth doubles and moves the elements.
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,10 @@ public:
     [[nodiscard]] T& back() noexcept { return (*this)[size_ - 1]; }
     [[nodiscard]] const T& back() const noexcept { return (*this)[size_ - 1]; }
 
+    /// Makes room for `capacity` elements, rounded up to a power of two.
+    void reserve(std::uint32_t capacity) {
+        if (capacity > capacity_) resize_array(std::bit_ceil(capacity));
+    }
     T& push_back(T value) {
         if (size_ == capacity_) grow();
         T* place = data_ + ((head_ + size_) & (capacity_ - 1));
@@ -125,8 +130,8 @@ private:
         }
         for (std::uint32_t at = from; at < to; ++at) (*this)[at - by] = std::move((*this)[at]);
     }
-    void grow() {
-        const std::uint32_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;
+    void grow() { resize_array(capacity_ == 0 ? 4 : capacity_ * 2); }
+    void resize_array(std::uint32_t capacity) {
         T* data = std::allocator<T>{}.allocate(capacity);
         const std::uint32_t size = size_;
         for (std::uint32_t i = 0; i < size; ++i) {
