@@ -1,5 +1,6 @@
 #pragma once
-// What `when_all`, `when_all_settled` and `when_any` share: tasks that run side by side within one `co_await`.
+// What `when_all`, `when_all_settled` and `when_any` share: tasks that run side by side within one
+// `co_await`.
 //
 // All branches are started, each one is waited for, the caller goes on after the last. The frames
 // of the branches live until the awaiter dies, so nothing is moved before it is asked for.

@@ -266,6 +266,7 @@ public:
     /// Starts the task. The awaiter completes when it returns or throws; the awaiting coroutine
     /// goes on where the task ended. A stop request reaches what the task awaits, not this wait.
     task_awaiter<T> operator co_await() && noexcept { return task_awaiter<T>{std::move(*this)}; }
+    void operator co_await() & = delete;  // a task is awaited once: co_await std::move(it)
 
 private:
     friend task_promise<T>;

@@ -27,6 +27,7 @@ using weft::scheduler;
 using weft::task;
 using weft::task_group;
 using weft::with_task_group;
+using weft::test::abandoned;
 using weft::test::has_assertions;
 using weft::test::last_words;
 using weft::test::run;
@@ -45,22 +46,6 @@ task<> locks(weft::mutex& mutex, orders& log, std::string name, duration held) {
     if (held > 0s) (void)co_await weft::sleep_for(held);
     log.push_back(name + " out");
 }
-
-/// A task on a loop of its own choice that is destroyed where it is suspended.
-class abandoned {
-public:
-    abandoned(scheduler& loop, task<> body) : in_{&loop, {}}, running_{std::move(body)} {
-        running_->start(in_, listener_);
-    }
-    void abandon() { running_.reset(); }
-
-private:
-    weft::environment in_;
-    weft::task_listener listener_{[](weft::task_listener&) noexcept -> std::coroutine_handle<> {
-        return std::noop_coroutine();
-    }};
-    std::optional<weft::running_task<void>> running_;
-};
 
 TEST_SUITE("framework.mutex") {
 TEST_CASE("owners follow each other in the order they asked; nobody resumes within a release") {
