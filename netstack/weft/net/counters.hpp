@@ -147,11 +147,15 @@ struct stack_counters {
     std::uint64_t shard_taken_over = 0;  ///< packets that another shard had received
 
     // UDP
-    std::uint64_t udp_received = 0;      ///< well-formed datagrams
-    std::uint64_t udp_sent = 0;          ///< datagrams
-    std::uint64_t udp_malformed = 0;     ///< short, or a length that cannot be
-    std::uint64_t udp_bad_checksum = 0;  ///< wrong sum
-    std::uint64_t udp_no_port = 0;       ///< for no socket
+    std::uint64_t udp_received = 0;        ///< datagrams queued for their socket
+    std::uint64_t udp_sent = 0;            ///< datagrams, whole
+    std::uint64_t udp_not_sent = 0;        ///< datagrams of ours that had nowhere to go
+    std::uint64_t udp_malformed = 0;       ///< short, or a length that cannot be
+    std::uint64_t udp_bad_checksum = 0;    ///< wrong sum
+    std::uint64_t udp_bad_address = 0;     ///< to one host, in a frame to a group
+    std::uint64_t udp_queue_overflow = 0;  ///< more than their socket's receive buffer holds
+    std::uint64_t udp_memory_dropped = 0;  ///< beyond the memory limit
+    std::uint64_t udp_no_port = 0;         ///< for no socket
 
     /// Calls f(std::string_view name, std::uint64_t value) for each counter, in the order above.
     template <class Function>
@@ -281,8 +285,12 @@ inline constexpr auto counter_fields = std::to_array<counter_field>({
     {"shard_taken_over", &stack_counters::shard_taken_over},
     {"udp_received", &stack_counters::udp_received},
     {"udp_sent", &stack_counters::udp_sent},
+    {"udp_not_sent", &stack_counters::udp_not_sent},
     {"udp_malformed", &stack_counters::udp_malformed},
     {"udp_bad_checksum", &stack_counters::udp_bad_checksum},
+    {"udp_bad_address", &stack_counters::udp_bad_address},
+    {"udp_queue_overflow", &stack_counters::udp_queue_overflow},
+    {"udp_memory_dropped", &stack_counters::udp_memory_dropped},
     {"udp_no_port", &stack_counters::udp_no_port},
 });
 

@@ -27,6 +27,8 @@ public:
             case errc::busy: return "such an operation is already waiting";
             case errc::stack_stopped: return "the network stack was stopped";
             case errc::end_of_stream: return "end of stream";
+            case errc::message_too_large: return "message too long";
+            case errc::broadcast_not_allowed: return "broadcast not allowed";
         }
         return "unknown error";
     }
@@ -48,6 +50,8 @@ public:
             case errc::busy: return std::errc::device_or_resource_busy;
             case errc::stack_stopped: return std::errc::network_down;
             case errc::end_of_stream: return std::errc::no_message_available;
+            case errc::message_too_large: return std::errc::message_size;
+            case errc::broadcast_not_allowed: return std::errc::permission_denied;
             case errc::unreachable_state: break;
         }
         return {value, *this};

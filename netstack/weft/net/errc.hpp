@@ -23,6 +23,8 @@ enum class errc {
     busy,                    ///< such an operation is already waiting
     stack_stopped,           ///< the host was stopped
     end_of_stream,           ///< read_exactly: the peer closed before all bytes came
+    message_too_large,       ///< more than a datagram holds
+    broadcast_not_allowed,   ///< UDP to a broadcast address, without asking for it
 };
 
 [[nodiscard]] const std::error_category& error_category() noexcept;

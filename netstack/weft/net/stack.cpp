@@ -1,11 +1,11 @@
-// Frames in: Ethernet, ARP, IPv4 and what is in it. What goes out is in stack_output.cpp.
+// Frames in: Ethernet, ARP, IPv4 and what is in it. What goes out is in stack_output.cpp, what is
+// UDP's in stack_udp.cpp.
 
 #include <weft/net/ip/arp.hpp>
 #include <weft/net/stack.hpp>
 #include <weft/net/wire/ethernet.hpp>
 #include <weft/net/wire/ipv4.hpp>
 #include <weft/net/wire/tcp.hpp>
-#include <weft/net/wire/udp.hpp>
 
 #include <algorithm>
 #include <stdexcept>
@@ -17,7 +17,11 @@ stack::stack(const stack_options& options, block_pool& pool)
       pool_{pool},
       fragments_{counters_},
       replies_{counters_},
-      tcp_{*this, options.tcp, options.secret, pool, counters_} {
+      tcp_{*this, options.tcp, options.secret, pool, counters_},
+      udp_{{options.tcp.ephemeral_port_first, options.tcp.ephemeral_port_last},
+           options.secret,
+           pool,
+           counters_} {
     // Below the least MTU of IPv4 (RFC 791) no frame of ours would fit; beyond 16 bits none can be.
     options_.device.mtu = std::clamp(options.device.mtu, 68U, 65535U);
     announce_due_ = options.shard.index == 0;
@@ -159,8 +163,7 @@ void stack::on_datagram(const wire::ipv4_header& header, slice payload, ip::link
             return;
         case wire::ip_protocol::icmp: on_icmp(header, payload, delivery, now); return;
         case wire::ip_protocol::udp:
-            ++counters_.udp_no_port;
-            send_icmp_error(ip::port_unreachable, header, payload.bytes(), delivery, now);
+            on_udp(header, std::move(payload), delivery, offload, now);
             return;
         default:
             ++counters_.ipv4_unknown_protocol;
@@ -232,6 +235,10 @@ void stack::on_icmp(const wire::ipv4_header& header, const slice& payload,
         default: break;
     }
     const auto report = wire::report_of(*message);
+    if (report && report->protocol == wire::ip_protocol::udp) {
+        on_udp_error(*report);
+        return;
+    }
     if (!report || report->protocol != wire::ip_protocol::tcp ||
         !routes_.is_local(report->source)) {
         ++counters_.icmp_error_unmatched;

@@ -3,8 +3,9 @@
 // polled out. No clock, no thread, no system call, no coroutine; see net/io/host.hpp for the side
 // that waits and devices.
 //
-// A packet's way in: on_frame → on_ipv4 → tcp::demux → tcp::connection. Out: poll_frame →
-// tcp::connection::poll_segment → wire::emit_*. Nothing is emitted but in poll_frame.
+// A packet's way in: on_frame → on_ipv4 → tcp::demux → tcp::connection, or udp::demux →
+// udp::socket. Out: poll_frame → tcp::connection::poll_segment, or a socket's queue → wire::emit_*.
+// Nothing is emitted but in poll_frame.
 
 #include <weft/base/instant.hpp>
 #include <weft/base/result.hpp>
@@ -23,6 +24,8 @@
 #include <weft/net/shard_forwarder.hpp>
 #include <weft/net/tcp/demux.hpp>
 #include <weft/net/tcp/mib.hpp>
+#include <weft/net/udp/demux.hpp>
+#include <weft/net/udp/mib.hpp>
 #include <weft/net/wire/arp.hpp>
 
 #include <optional>
@@ -71,6 +74,19 @@ public:
     result<tcp::listener*> listen(const endpoint& local, const tcp::listen_options& options,
                                   instant now);
     void close(tcp::listener& l, instant now) { tcp_.close(l, now); }
+
+    // ---- user calls for UDP; see udp::demux
+    /// Errors: `address_not_available` (not ours), and udp::demux::open's.
+    result<udp::socket*> bind_udp(const endpoint& local, const udp::socket_options& options);
+    /// Names the only peer. Errors: `invalid_endpoint`, `network_unreachable`,
+    /// `broadcast_not_allowed`.
+    result<void> connect(udp::socket& s, const endpoint& remote);
+    /// Queues a datagram, whatever is queued: ask may_send_at_once() before. Returns its length. A
+    /// large one leaves in fragments. Errors: `message_too_large`, `no_buffers`, and connect()'s.
+    result<std::uint32_t> send(udp::socket& s, std::span<const std::byte> payload,
+                               const endpoint& to);
+    void close(udp::socket& s) { udp_.close(s); }
+
     /// Names who watches transitions and segments; nullptr: nobody.
     void observe(observer* watcher) noexcept { tcp_.watcher = watcher; }
 
@@ -79,8 +95,11 @@ public:
     [[nodiscard]] const stack_counters& counters() const noexcept { return counters_; }
     /// The counters by the names of RFC 4022.
     [[nodiscard]] tcp::mib mib() const noexcept { return tcp::mib::of(counters_, options_.tcp); }
+    /// And by those of RFC 4113.
+    [[nodiscard]] udp::mib udp_mib() const noexcept { return udp::mib::of(counters_); }
     [[nodiscard]] const stack_options& options() const noexcept { return options_; }
     [[nodiscard]] tcp::demux& tcp() noexcept { return tcp_; }
+    [[nodiscard]] udp::demux& udp() noexcept { return udp_; }
     [[nodiscard]] block_pool& pool() noexcept { return pool_; }
     /// True when poll_frame may have something to say.
     [[nodiscard]] bool is_transmit_pending() noexcept;
@@ -104,6 +123,9 @@ private:
     [[nodiscard]] bool share_arp(wire::bytes_view bytes);
     void forward(std::uint32_t to, shard_cargo what, wire::bytes_view bytes,
                  const rx_offload& offload);
+    void on_udp(const wire::ipv4_header& header, slice payload, ip::link_delivery delivery,
+                const rx_offload& offload, instant now);
+    void on_udp_error(const wire::icmp_report& report);
     void send_icmp_error(const ip::icmp_problem& problem, const wire::ipv4_header& header,
                          wire::bytes_view payload, ip::link_delivery delivery, instant now);
     void send_echo_reply(const wire::ipv4_header& request, wire::bytes_view message);
@@ -111,6 +133,11 @@ private:
 
     bool poll_arp(tx_slot& slot, instant now);
     bool poll_reply(tx_slot& slot, instant now);
+    bool poll_transport(tx_slot& slot, instant now);
+    bool poll_udp(tx_slot& slot, instant now);
+    void emit_udp_fragment(udp::outgoing_datagram& sent, const mac_address& to, tx_slot& slot,
+                           instant now);
+    [[nodiscard]] result<ip_address> source_to(const endpoint& remote, bool may_broadcast) const;
     bool poll_tcp(tx_slot& slot, instant now);
     bool poll_syn_ack(tx_slot& slot, instant now);
     bool poll_connection(tx_slot& slot, instant now);
@@ -142,10 +169,12 @@ private:
     ip::reply_queue replies_;
     ring_queue<wire::arp_packet> arp_replies_;
     tcp::demux tcp_;
+    udp::demux udp_;
     std::uint16_t identification_ = 0;
     shard_forwarder* forwarder_ = nullptr;
     bool announce_due_ = true;
     bool is_turn_of_connections_ = false;
+    bool is_turn_of_udp_ = false;
 };
 
 }  // namespace weft::net

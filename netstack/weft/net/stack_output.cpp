@@ -1,5 +1,5 @@
 // Frames out: polled one at a time into a device's slot. In order: ARP, the queue of stateless
-// replies, then connections, one frame a turn of the line.
+// replies, then UDP and TCP in turn, one frame a turn of the line.
 
 #include <weft/net/ip/arp.hpp>
 #include <weft/net/ip/fragmenter.hpp>
@@ -20,13 +20,14 @@ constexpr std::uint32_t least_ipv4_mtu = 68;  // RFC 791; RFC 1191 §3
 
 bool stack::is_transmit_pending() noexcept {
     return tcp_.transmitting() != nullptr || tcp_.answering() != nullptr || !replies_.is_empty() ||
-           !arp_replies_.empty() || neighbors_.has_request() || announce_due_;
+           !arp_replies_.empty() || neighbors_.has_request() || announce_due_ ||
+           udp_.is_transmit_pending(neighbors_.generation());
 }
 
 bool stack::poll_frame(tx_slot& slot, instant now) {
     // ARP once more: a reply that finds its next hop unresolved gives rise to a question.
-    const bool has_frame =
-        poll_arp(slot, now) || poll_reply(slot, now) || poll_tcp(slot, now) || poll_arp(slot, now);
+    const bool has_frame = poll_arp(slot, now) || poll_reply(slot, now) ||
+                           poll_transport(slot, now) || poll_arp(slot, now);
     if (has_frame) ++counters_.frames_sent;
     return has_frame;
 }
@@ -175,6 +176,14 @@ void stack::send_reply(const tcp::reply& r, instant now) noexcept {
     if (r.flags.has(wire::tcp_flags::rst)) ++counters_.tcp_resets_sent;
     watch_sent(r.tuple, {tcp, r.options}, 0, false, now);
     send_datagram(ip, bytes);
+}
+
+/// Neither transport keeps the other from the wire.
+bool stack::poll_transport(tx_slot& slot, instant now) {
+    if (!udp_.is_transmit_pending(neighbors_.generation())) return poll_tcp(slot, now);
+    is_turn_of_udp_ = !is_turn_of_udp_;
+    if (is_turn_of_udp_) return poll_udp(slot, now) || poll_tcp(slot, now);
+    return poll_tcp(slot, now) || poll_udp(slot, now);
 }
 
 // ---- connections

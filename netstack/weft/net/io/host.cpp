@@ -75,6 +75,15 @@ result<tcp_listener> host::listen(const endpoint& local, const tcp::listen_optio
     return tcp_listener{std::move(held)};
 }
 
+result<udp_socket> host::bind(const endpoint& local, const udp::socket_options& options) {
+    if (stopped_) return errc::stack_stopped;
+    const result<udp::socket*> opened = stack_.bind_udp(local, options);
+    if (!opened) return opened.error();
+    auto held = std::make_unique<bound_socket>(*this, **opened);
+    sockets_.push_back(*held);
+    return udp_socket{std::move(held)};
+}
+
 // ---- the turn
 
 void host::on_frame(slice frame, const rx_offload& offload, instant now) noexcept {
@@ -105,6 +114,7 @@ void host::deliver(instant) noexcept {
             if (waiting != nullptr && (signals >> w & 1U) != 0) waiting->post();
         }
     }
+    while (udp::socket* signaled = stack_.udp().pop_signaled()) signaled->call_waiters();
 }
 
 void host::settle(instant now) noexcept {
@@ -133,6 +143,7 @@ void host::emit_frames(instant now) noexcept {
 task<> host::stop(instant deadline) {
     stopped_ = true;
     while (!listeners_.empty()) listeners_.pop_front().close();
+    while (!sockets_.empty()) sockets_.pop_front().close();
     end_connections([](tcp::connection& c, instant at) { (void)c.close(at); });
     co_await awaiter<drain_operation>{*this, deadline};
     end_connections([](tcp::connection& c, instant at) { c.abort(at); });

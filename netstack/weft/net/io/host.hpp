@@ -16,7 +16,9 @@
 #include <weft/net/io/drain_operation.hpp>
 #include <weft/net/io/tcp_listener.hpp>
 #include <weft/net/io/tcp_stream.hpp>
+#include <weft/net/io/udp_socket.hpp>
 #include <weft/net/stack.hpp>
+#include <weft/network.hpp>
 #include <weft/task.hpp>
 
 #include <cstddef>
@@ -41,15 +43,22 @@ static_assert(std::is_trivially_destructible_v<host_options>);
 /// 128 random bits of the system. Throws std::system_error when it has none.
 [[nodiscard]] tcp::hash_secret random_secret();
 
+/// A model of `weft::network`.
 class host final : private turn_participant, private device_client {
 public:
+    using stream = tcp_stream;
+    using listener = tcp_listener;
+    using datagram_socket = udp_socket;
+    using connect_options = tcp::connection_options;
+    using listen_options = tcp::listen_options;
+
     /// Starts `underneath`, which must outlive the host. Throws std::system_error when the system
     /// has no random bits.
     host(weft::scheduler& on, device& underneath, const host_options& options);
     host(const host&) = delete;
     host& operator=(const host&) = delete;
-    /// Precondition: no stream and no listener of this host is left. What remains in TIME-WAIT, or
-    /// was not drained by stop(), is forgotten without a word to the peer.
+    /// Precondition: no stream, listener or socket of this host is left. What remains in TIME-WAIT,
+    /// or was not drained by stop(), is forgotten without a word to the peer.
     ~host();
 
     /// Opens a connection to `remote`: our SYN (RFC 9293 §3.10.1).
@@ -85,8 +94,12 @@ public:
         return listen(endpoint{ip_address{ipv4_address{}}, port}, options);
     }
 
-    /// Ends everything in order: listeners are closed, every connection sends its FIN behind what
-    /// was written, and those that are not finished at `deadline` are aborted.
+    /// Opens a UDP port at `local`. Unspecified address: any of ours; port 0: one is chosen.
+    /// Errors: `errc::address_in_use`, `address_not_available`, `stack_stopped`.
+    result<udp_socket> bind(const endpoint& local, const udp::socket_options& options = {});
+
+    /// Ends everything in order: listeners and UDP sockets are closed, every connection sends its
+    /// FIN behind what was written, and those that are not finished at `deadline` are aborted.
     ///
     /// Completes when all connections are in TIME-WAIT or CLOSED and what there was to say was
     /// given to the device. Streams stay valid, and fail. One stop at a time; a stop request does
@@ -109,15 +122,17 @@ public:
         return stack_.options().address.address();
     }
     [[nodiscard]] const block_pool& pool() const noexcept { return pool_; }
-    /// Streams and listeners that programs hold.
+    /// Streams, listeners and sockets that programs hold.
     [[nodiscard]] std::size_t handle_count() const noexcept { return handles_; }
     [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
 
 private:
     friend class accept_operation;
+    friend class bound_socket;
     friend class connect_operation;
     friend class drain_operation;
     friend class listening;
+    friend class send_operation;
     friend class stream_operation;
     friend class tcp_stream;
 
@@ -148,9 +163,12 @@ private:
     net::stack stack_;
     stack_timer timer_;
     intrusive_list<listening> listeners_;
+    intrusive_list<bound_socket> sockets_;
     operation* draining_ = nullptr;
     std::size_t handles_ = 0;
     bool stopped_ = false;
 };
+
+static_assert(weft::network<host>);
 
 }  // namespace weft::net
