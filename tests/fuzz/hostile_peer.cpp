@@ -1,8 +1,10 @@
 #include "hostile_peer.hpp"
 
 #include <weft/net/wire/arp.hpp>
+#include <weft/net/wire/checksum.hpp>
 #include <weft/net/wire/ethernet.hpp>
 #include <weft/net/wire/icmp.hpp>
+#include <weft/net/wire/udp.hpp>
 
 #include <algorithm>
 
@@ -394,6 +396,55 @@ void hostile_peer::send_raw(input& in) {
     } else {
         ours_.receive(bytes);
     }
+}
+
+// ---- UDP
+
+void hostile_peer::deliver_payload(std::uint8_t protocol, const std::vector<std::byte>& payload,
+                                   ipv4_address to) {
+    wire::ipv4_header ip;
+    ip.source = peer_ip;
+    ip.destination = to;
+    ip.protocol = protocol;
+    ip.total_bytes = static_cast<std::uint16_t>(wire::ipv4_header_bytes + payload.size());
+    last_.assign(wire::ipv4_header_bytes, std::byte{});
+    wire::emit_ipv4(ip, last_.data());
+    last_.insert(last_.end(), payload.begin(), payload.end());
+    deliver(last_, {});
+}
+
+void hostile_peer::send_udp(input& in, std::uint16_t to_port) {
+    const std::uint8_t how = in.byte();
+    const auto from_port = static_cast<std::uint16_t>(udp_port + (how < 192 ? 0 : how % 8));
+    const std::uint32_t size = (how & 7) == 7 ? in.word() % 65'000U : in.word() % 1500U;
+    const ipv4_address to = (how & 24) == 24 ? ipv4_address{10, 0, 0, 255} : ipv4_address{our_ip};
+    const std::vector<std::byte> text = text_at(from_port, size);
+    std::vector<std::byte> bytes(wire::udp_header_bytes);
+    wire::emit_udp(peer_ip, to, from_port, to_port, wire::checksum_partial(text), size,
+                   bytes.data());
+    if ((how & 32) != 0) wire::store_be16(bytes.data() + 6, 0);  // none
+    bytes.insert(bytes.end(), text.begin(), text.end());
+    if ((how & 64) != 0) bytes[bytes.size() - 1] ^= std::byte{1};
+    if ((how & 96) == 96) ours_.distrust_input();  // spoiled, and nobody can tell
+    deliver_payload(wire::ip_protocol::udp, bytes, to);
+}
+
+void hostile_peer::send_udp_error(input& in, std::uint16_t from_port) {
+    const std::uint8_t how = in.byte();
+    wire::ipv4_header quoted;
+    quoted.source = our_ip;
+    quoted.destination = peer_ip;
+    quoted.protocol = wire::ip_protocol::udp;
+    quoted.total_bytes = in.word();
+    std::vector<std::byte> message(wire::icmp_header_bytes + wire::ipv4_header_bytes + 8);
+    wire::emit_icmp_header(wire::icmp_type::destination_unreachable, how % 16, in.word(),
+                           message.data());
+    wire::emit_ipv4(quoted, message.data() + wire::icmp_header_bytes);
+    std::byte* const udp = message.data() + wire::icmp_header_bytes + wire::ipv4_header_bytes;
+    wire::store_be16(udp, from_port);
+    wire::store_be16(udp + 2, how < 128 ? udp_port : in.word());
+    wire::fill_icmp_checksum(message);
+    deliver_payload(wire::ip_protocol::icmp, message, our_ip);
 }
 
 }  // namespace weft::fuzz

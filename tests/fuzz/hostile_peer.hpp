@@ -43,6 +43,12 @@ public:
     void fragment(input& in);
     void send_icmp(input& in);
     void send_raw(input& in);
+    /// A datagram to that port, from udp_port or a port beside it; its bytes are text_at() that
+    /// port.
+    void send_udp(input& in, std::uint16_t to_port);
+    /// An ICMP error about a datagram from that port to udp_port.
+    void send_udp_error(input& in, std::uint16_t from_port);
+    static constexpr std::uint16_t udp_port = 4000;
 
 private:
     /// What the peer knows of a connection.
@@ -61,6 +67,9 @@ private:
     [[nodiscard]] std::uint32_t clock() const;
     void learn(const sent_frame& frame);
     void deliver(const std::vector<std::byte>& packet, const net::rx_offload& offload);
+    /// Makes it the last packet and delivers it.
+    void deliver_payload(std::uint8_t protocol, const std::vector<std::byte>& payload,
+                         net::ipv4_address to);
     void plain(std::uint32_t number, net::wire::tcp_flags flags, std::uint32_t seq,
                std::uint32_t ack, std::uint16_t window = 65535, std::uint32_t text_bytes = 0);
     [[nodiscard]] net::wire::tcp_options usual_options(const place& at, bool is_syn) const;

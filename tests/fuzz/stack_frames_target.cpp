@@ -1,8 +1,9 @@
-// Whole frames into a stack with live connections in every state, from a peer that the fuzzer
-// plays, mixed with user calls and the passing of time. watched_stack checks after every step, and
-// at the end that a stack whose user has gone forgets everything.
+// Whole frames into a stack with live connections in every state and UDP sockets, from a peer that
+// the fuzzer plays, mixed with user calls and the passing of time. watched_stack checks after every
+// step, and at the end that a stack whose user has gone forgets everything.
 
 #include "hostile_peer.hpp"
+#include "udp_user.hpp"
 
 using namespace weft;
 using namespace weft::fuzz;
@@ -118,7 +119,10 @@ public:
         ours_.check();
     }
 
-    void finish() { ours_.finish(); }
+    void finish() {
+        udp_.close();
+        ours_.finish();
+    }
 
 private:
     void pass(input& in) {
@@ -153,6 +157,10 @@ private:
             ours_.refuse();
             return;
         }
+        if (what % 16 == 15) {
+            udp_.step(in);
+            return;
+        }
         if (ours_.handles.empty()) return;
         const std::uint32_t which = in.below(static_cast<std::uint32_t>(ours_.handles.size()));
         tcp::connection& c = *ours_.handles[which].connection;
@@ -183,6 +191,7 @@ private:
     watched_stack ours_;
     tcp::connection_options options_;
     hostile_peer peer_{ours_};
+    udp_user udp_{ours_, peer_};
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <weft/net/wire/ethernet.hpp>
 #include <weft/net/wire/tcp.hpp>
+#include <weft/net/wire/udp.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -99,7 +100,16 @@ void watched_stack::check_frame(const sent_frame& frame) const {
     require(ip->total_bytes == packet.size(), "a packet of ours has its length");
     require(frame.offload.segment_bytes != 0 || packet.size() <= stack.options().device.mtu,
             "a packet of ours fits the link");
-    if (ip->protocol != wire::ip_protocol::tcp || ip->is_fragment()) return;
+    if (ip->is_fragment()) return;
+    if (ip->protocol == wire::ip_protocol::udp) {
+        const auto datagram = ip->payload_in(packet);
+        const auto udp = wire::parse_udp(datagram);
+        require(udp.has_value() && udp->length == datagram.size(), "a datagram has its length");
+        require(udp->checksum != 0 &&
+                    wire::verify_udp_checksum(ip->source, ip->destination, datagram),
+                "a datagram of ours has its checksum");
+    }
+    if (ip->protocol != wire::ip_protocol::tcp) return;
     const auto segment = read_segment(packet);
     require(segment.has_value(), "a segment of ours is well-formed");
     if (!frame.offload.needs_checksum) {
@@ -240,6 +250,7 @@ void watched_stack::finish() {
     for (in_device& place : device_) place.slot.clear();
     require(stack.tcp().connection_count() == 0, "no connection lives without a user for ever");
     require(stack.tcp().orphan_count() == 0, "no orphan is counted that is not there");
+    require(stack.udp().socket_count() == 0, "no socket that was closed stays");
     require(pool.bytes_in_use() == 0, "all memory comes back");
 }
 

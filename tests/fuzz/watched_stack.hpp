@@ -93,6 +93,7 @@ public:
 
     /// Bytes may have been forged: what is read is no longer checked.
     void distrust_input() { trusts_input_ = false; }
+    [[nodiscard]] bool trusts_input() const { return trusts_input_; }
 
     net::block_pool pool;
     net::stack stack;

@@ -210,6 +210,7 @@ TEST_CASE("a host that stops closes its sockets, and opens no more") {
         (void)co_await sleep_for(1ms);
         (void)co_await client.send_to(bytes_of(std::string_view{"bye"}), with.server_at(53));
         co_await with.client.stop(with.client.now() + 5s);
+        (void)co_await sleep_for(1s);
         CHECK(with.client.bind({}).error() == net::errc::stack_stopped);
         (void)co_await group.join();
     }(on, here));

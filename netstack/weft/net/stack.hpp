@@ -76,7 +76,8 @@ public:
     void close(tcp::listener& l, instant now) { tcp_.close(l, now); }
 
     // ---- user calls for UDP; see udp::demux
-    /// Errors: `address_not_available` (not ours), and udp::demux::open's.
+    /// Errors: `address_not_available` (not ours, or of a shard but the first, which has all of
+    /// UDP), and udp::demux::open's.
     result<udp::socket*> bind_udp(const endpoint& local, const udp::socket_options& options);
     /// Names the only peer. Errors: `invalid_endpoint`, `network_unreachable`,
     /// `broadcast_not_allowed`.
@@ -170,6 +171,7 @@ private:
     ring_queue<wire::arp_packet> arp_replies_;
     tcp::demux tcp_;
     udp::demux udp_;
+    std::uint64_t udp_sockets_opened_ = 0;
     std::uint16_t identification_ = 0;
     shard_forwarder* forwarder_ = nullptr;
     bool announce_due_ = true;

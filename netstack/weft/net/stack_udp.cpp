@@ -14,6 +14,11 @@
 #include <algorithm>
 
 namespace weft::net {
+namespace {
+
+constexpr std::uint64_t udp_port_purpose = 0x756470;  // "udp", apart from the hash's other uses
+
+}  // namespace
 
 // ---- in
 
@@ -73,7 +78,11 @@ result<udp::socket*> stack::bind_udp(const endpoint& local, const udp::socket_op
     if (!local.address.is_unspecified() && !routes_.is_local(local.address)) {
         return errc::address_not_available;
     }
-    return udp_.open(local, options);
+    // Datagrams come to shard 0, whoever they are for.
+    if (options_.shard.index != 0) return errc::address_not_available;
+    const std::uint64_t random =
+        tcp::keyed_hash(options_.secret, {udp_port_purpose, ++udp_sockets_opened_});
+    return udp_.open(local, options, random);
 }
 
 /// The address that datagrams to `remote` come from.

@@ -160,7 +160,7 @@ void host::end_connections(void (*end)(tcp::connection&, instant)) {
 }
 
 bool host::is_drained() noexcept {
-    if (stack_.is_transmit_pending()) return false;
+    if (stack_.is_transmit_pending() || stack_.udp().aside_count() != 0) return false;
     bool drained = true;
     stack_.tcp().for_each_connection(
         [&drained](tcp::connection& c) { drained = drained && c.is_finished(); });

@@ -95,7 +95,8 @@ public:
     }
 
     /// Opens a UDP port at `local`. Unspecified address: any of ours; port 0: one is chosen.
-    /// Errors: `errc::address_in_use`, `address_not_available`, `stack_stopped`.
+    /// Of several shards the first has all of UDP. Errors: `errc::address_in_use`,
+    /// `address_not_available`, `stack_stopped`.
     result<udp_socket> bind(const endpoint& local, const udp::socket_options& options = {});
 
     /// Ends everything in order: listeners and UDP sockets are closed, every connection sends its
@@ -116,6 +117,7 @@ public:
 
     [[nodiscard]] const stack_counters& counters() const noexcept { return stack_.counters(); }
     [[nodiscard]] net::stack& stack() noexcept { return stack_; }
+    [[nodiscard]] const net::stack& stack() const noexcept { return stack_; }
     [[nodiscard]] weft::scheduler& scheduler() noexcept { return scheduler_; }
     [[nodiscard]] instant now() const noexcept { return scheduler_.now(); }
     [[nodiscard]] const ip_address& address() const noexcept {

@@ -4,17 +4,12 @@
 #include <algorithm>
 
 namespace weft::net::udp {
-namespace {
-
-constexpr std::uint64_t port_purpose = 0x756470;  // "udp"
-
-}  // namespace
 
 // ---- user calls
 
-result<socket*> demux::open(endpoint local, const socket_options& options) {
+result<socket*> demux::open(endpoint local, const socket_options& options, std::uint64_t random) {
     if (local.port == 0) {
-        local.port = choose_port(local.address);
+        local.port = choose_port(local.address, random);
         if (local.port == 0) return errc::address_not_available;
     } else if (is_in_use(local)) {
         return errc::address_in_use;
@@ -71,11 +66,11 @@ bool demux::is_in_use(const endpoint& local) noexcept {
     return found;
 }
 
-std::uint16_t demux::choose_port(const ip_address& local) noexcept {
+std::uint16_t demux::choose_port(const ip_address& local, std::uint64_t random) noexcept {
     const std::uint32_t count = ephemeral_.last - ephemeral_.first + 1U;
-    const auto offset = tcp::keyed_hash(secret_, {port_purpose, ++port_counter_});
     for (std::uint32_t tried = 0; tried < count; ++tried) {
-        const auto port = static_cast<std::uint16_t>(ephemeral_.first + (offset + tried) % count);
+        const auto port =
+            static_cast<std::uint16_t>(ephemeral_.first + (random % count + tried) % count);
         if (!is_in_use({local, port})) return port;
     }
     return 0;

@@ -12,7 +12,6 @@
 #include <weft/net/charged_slab.hpp>
 #include <weft/net/counters.hpp>
 #include <weft/net/ip/neighbor_cache.hpp>
-#include <weft/net/tcp/keyed_hash.hpp>
 #include <weft/net/udp/socket.hpp>
 
 #include <array>
@@ -34,20 +33,15 @@ public:
     static constexpr std::uint32_t max_aside = 64;
     static constexpr std::uint32_t max_aside_per_neighbor = 4;
 
-    demux(port_range ephemeral, const tcp::hash_secret& secret, block_pool& pool,
-          stack_counters& counters) noexcept
-        : ephemeral_{ephemeral},
-          secret_{secret},
-          pool_{pool},
-          counters_{counters},
-          sockets_{pool} {}
+    demux(port_range ephemeral, block_pool& pool, stack_counters& counters) noexcept
+        : ephemeral_{ephemeral}, pool_{pool}, counters_{counters}, sockets_{pool} {}
     demux(const demux&) = delete;
     demux& operator=(const demux&) = delete;
 
     // ---- user calls
-    /// Unspecified address: any of ours. Port 0: one that is hard to guess (RFC 6056). Errors:
-    /// address_in_use, address_not_available (no port is free).
-    result<socket*> open(endpoint local, const socket_options& options);
+    /// Unspecified address: any of ours. Port 0: one is chosen, from where `random` says (RFC 6056
+    /// §3.3.1). Errors: address_in_use, address_not_available (no port is free).
+    result<socket*> open(endpoint local, const socket_options& options, std::uint64_t random);
     /// From now on it has this peer only. What waits from others, and errors, are dropped.
     void connect(socket& s, const ip_address& local, const endpoint& remote);
     /// What was given to it is still sent; what waits to be read is dropped. Operations that wait
@@ -114,7 +108,7 @@ private:
         return ports_[port % bucket_count];
     }
     [[nodiscard]] bool is_in_use(const endpoint& local) noexcept;
-    [[nodiscard]] std::uint16_t choose_port(const ip_address& local) noexcept;
+    [[nodiscard]] std::uint16_t choose_port(const ip_address& local, std::uint64_t random) noexcept;
     void mark_transmit(socket& s) noexcept;
     /// A datagram of `s` is gone, sent or not.
     void discharge(socket& s, std::uint32_t charge_bytes);
@@ -127,7 +121,6 @@ private:
     void forget_aside(std::uint32_t index);
 
     port_range ephemeral_;
-    tcp::hash_secret secret_;
     block_pool& pool_;
     stack_counters& counters_;
     charged_slab<socket> sockets_;
@@ -136,7 +129,6 @@ private:
     intrusive_list<socket, signaled_tag> signaled_;
     ring_queue<waiting_datagram> aside_;  ///< oldest first
     std::uint64_t seen_generation_ = 0;
-    std::uint64_t port_counter_ = 0;
 };
 
 template <class Ask>
