@@ -20,7 +20,7 @@ namespace weft {
 /// Counts the branches in and remembers who was first.
 class branch_join {
 public:
-    enum class stops_others { on_exception, on_any_end, never };
+    enum class stops_others { on_exception, on_any_end, on_nothing };
 
     explicit branch_join(stops_others rule) noexcept : rule_{rule} {}
     branch_join(const branch_join&) = delete;

@@ -92,7 +92,7 @@ public:
     }
 
 private:
-    branch_join join_{branch_join::stops_others::never};
+    branch_join join_{branch_join::stops_others::on_nothing};
     std::tuple<branch<Ts>...> branches_;
 };
 
@@ -124,7 +124,7 @@ public:
     }
 
 private:
-    branch_join join_{branch_join::stops_others::never};
+    branch_join join_{branch_join::stops_others::on_nothing};
     std::vector<branch<T>> branches_;
 };
 

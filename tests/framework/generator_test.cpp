@@ -107,7 +107,7 @@ TEST_CASE("a value is moved out, an lvalue that was yielded stays as it was, a r
         for (int i = 0; i < 3; ++i) co_yield std::make_unique<int>(i);
     };
     int sum = 0;
-    for (const std::unique_ptr<int> each : pointers()) sum += *each;
+    for (std::unique_ptr<int>&& each : pointers()) sum += *each;
     CHECK(sum == 3);
 
     auto keeps = []() -> generator<std::string> {
@@ -162,7 +162,7 @@ TEST_CASE("locals and yielded temporaries are destroyed once, at whatever point 
         {
             auto all = makes(3);
             if (stop_after > 0) {
-                for (const counted each : all) {
+                for (const counted& each : all) {
                     if (++read == stop_after) break;
                     CHECK(each.number() == (read % 2 == 1 ? read / 2 : -1));
                 }
