@@ -83,9 +83,9 @@ TEST_CASE("of those that wait the first comes first; a stop takes nobody's conne
             const result<kernel::tcp_stream> none = co_await with_timeout(5ms, from.accept());
             co_return none.error();
         };
-        auto connect_later = [](kernel::network& on, endpoint to) -> task<std::error_code> {
+        auto connect_later = [](kernel::network& from, endpoint to) -> task<std::error_code> {
             (void)co_await sleep_for(20ms);
-            const result<kernel::tcp_stream> made = co_await on.connect(to);
+            const result<kernel::tcp_stream> made = co_await from.connect(to);
             co_return made.error();
         };
         auto [first, second, made] =
@@ -201,14 +201,14 @@ TEST_CASE("accepting rests while there are no descriptors, and goes on by itself
         result<kernel::tcp_listener> listening = network.listen(endpoint{here, 0});
         const endpoint at = listening.value().local_endpoint();
         auto clients = co_await connect_many(network, at, 2);
-        const descriptor_famine famine;
+        descriptor_famine famine;
         const result<kernel::tcp_stream> none = co_await with_timeout(30ms, listening->accept());
         CHECK(none.error() == std::errc::timed_out);
         CHECK(network.counters().accept_pauses >= 2);
         CHECK(network.counters().accept_pauses <= 20);
         const result<kernel::tcp_stream> refused = co_await network.connect(at);
         CHECK(refused.error() == std::errc::too_many_files_open);
-        const_cast<descriptor_famine&>(famine).end();
+        famine.end();
         for (const kernel::tcp_stream& client : clients) {
             const result<kernel::tcp_stream> come = co_await with_timeout(1s, listening->accept());
             CHECK(come.value().remote_endpoint() == client.local_endpoint());

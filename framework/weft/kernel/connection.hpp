@@ -49,7 +49,7 @@ public:
     /// What a write now would fail with.
     [[nodiscard]] std::error_code write_refusal() const noexcept;
     /// How a write of so many bytes goes out.
-    [[nodiscard]] ring::sending sending_of(std::size_t bytes) const noexcept;
+    [[nodiscard]] weft::ring::sending sending_of(std::size_t bytes) const noexcept;
     void on_zero_copy_was_copied() noexcept;
     /// The kernel refused a send; gives the error that stays.
     std::error_code on_send_failure(int error) noexcept;
