@@ -16,6 +16,7 @@
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace weft {
 
@@ -224,8 +225,9 @@ inline void wait_note::forget() noexcept {
 
 inline void wait_note::resumed() noexcept {
     if (waiter_ == nullptr) return;
-    if (waiter_->awaits_ == this) waiter_->awaits_ = nullptr;
-    if (waiter_->registry_ != nullptr) waiter_->registry_->ran(*waiter_);
+    record& who = *std::exchange(waiter_, nullptr);  // who may be gone before this awaiter is
+    if (who.awaits_ == this) who.awaits_ = nullptr;
+    if (who.registry_ != nullptr) who.registry_->ran(who);
 }
 
 }  // namespace traced

@@ -4,6 +4,16 @@
 #include <cerrno>
 
 namespace weft {
+namespace {
+
+/// EINTR, and what the kernel uses between itself for it (ERESTARTSYS, ERESTARTNOINTR,
+/// ERESTARTNOHAND, ERESTART_RESTARTBLOCK): a splice that a cancellation interrupts in one of the
+/// kernel's threads lets these out.
+bool is_interruption(int answer) noexcept {
+    return answer == -EINTR || answer == -512 || answer == -513 || answer == -514 || answer == -516;
+}
+
+}  // namespace
 
 void io_operation::abandon() noexcept {
     if (ring_ != nullptr) ring_->withdraw(*this);
@@ -29,8 +39,7 @@ auto io_operation::judge(int answer) noexcept -> next_step {
 
 void io_operation::answered(ring_completion& self, int answer, unsigned /*flags*/) noexcept {
     auto& op = static_cast<io_operation&>(self);
-    if (op.stopping_ && answer == -EINTR)
-        answer = -ECANCELED;  // how a thread of the kernel ends it
+    if (is_interruption(answer)) answer = op.stopping_ ? -ECANCELED : -EINTR;
     op.answer_ = answer;
     if (op.judge(answer) == next_step::again) {
         if (!op.stopping_) {
