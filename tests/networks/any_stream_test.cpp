@@ -83,7 +83,7 @@ private:
 };
 
 TEST_SUITE("networks.any_stream") {
-#include "behaviours.inc"
+#include "../../tests/networks/behaviours.inc"
 }
 
 }  // namespace weft::networks::test::erased

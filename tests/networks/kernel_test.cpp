@@ -63,7 +63,7 @@ private:
 };
 
 TEST_SUITE("networks.kernel") {
-#include "behaviours.inc"
+#include "../networks/behaviours.inc"
 }
 
 }  // namespace weft::networks::test::on_kernel

@@ -8,7 +8,7 @@ namespace {
 using setup = tap_setup<stack_is::client>;
 
 TEST_SUITE("networks.tap_client" * doctest::skip(!has_tap())) {
-#include "behaviours.inc"
+#include "./behaviours.inc"
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace {
 using setup = tap_setup<stack_is::server>;
 
 TEST_SUITE("networks.tap_server" * doctest::skip(!has_tap())) {
-#include "behaviours.inc"
+#include "./../networks/behaviours.inc"
 }
 
 }  // namespace
