@@ -359,8 +359,13 @@ TEST_CASE("a million mutated frames leave counters, no crash and no memory behin
     REQUIRE(link.ours.listen({our_ip, 80}, {}, link.now).has_value());
     auto to_listener = syn_to_closed_port();
     weft::test::put16(to_listener, 2, 80);
+    auto with_options = to_listener + hex("0204 05b4 0103 0307");  // MSS, window scale
+    with_options[12] = std::byte{0x70};
     auto fragment = packet(wire::ip_protocol::udp, pattern(64));
     weft::test::put16(fragment, 6, 0x2000);
+    // Without a checksum, so that most of what is changed still asks for a port (RFC 768).
+    auto datagram = packet(wire::ip_protocol::udp, udp_datagram(peer_ip, pattern(30)));
+    weft::test::put16(datagram, 26, 0);
     auto unreachable = hex("0303 0000 0000 0000") +
                        packet(wire::ip_protocol::tcp, syn_to_closed_port(), our_ip, peer_ip);
     const std::vector<byte_string> good{
@@ -369,7 +374,8 @@ TEST_CASE("a million mutated frames leave counters, no crash and no memory behin
         packet(wire::ip_protocol::tcp, syn_to_closed_port()),
         fragment,
         packet(wire::ip_protocol::tcp, to_listener),
-        packet(wire::ip_protocol::udp, udp_datagram(peer_ip, pattern(30))),
+        packet(wire::ip_protocol::tcp, with_options),
+        datagram,
     };
     byte_string bytes;
     for (int i = 0; i < 1'000'000; ++i) {
