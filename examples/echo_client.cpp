@@ -1,6 +1,7 @@
-// Talks to an echo server over Weft's own TCP and checks what comes back.
+// Talks to an echo server, over Weft's own TCP or the kernel's, and checks what comes back.
 //
-//     echo_client --tap weft0 --address 10.0.0.2/24 10.0.0.1:7 --text hello
+//     echo_client --net tap:name=weft0,addr=10.0.0.2/24 10.0.0.1:7 --text hello
+//     echo_client --net kernel: 127.0.0.1:7777 --text hello
 //
 // Sends a text, so many bytes of a pattern, or stdin; closes its direction behind them, reads until
 // the server closes too, and compares. One coroutine sends while another receives.
@@ -10,7 +11,6 @@
 #include "common/pattern.hpp"
 
 #include <weft/io/wait_fd.hpp>
-#include <weft/run.hpp>
 #include <weft/stop.hpp>
 #include <weft/when_all.hpp>
 #include <weft/with_timeout.hpp>
@@ -24,8 +24,6 @@
 #include <string>
 
 namespace {
-
-using examples::network;
 
 struct settings {
     settings() = default;
@@ -125,17 +123,17 @@ bool is_as_expected(const conversation& here) {
     return here.received == here.sent;
 }
 
-weft::task<int> talk(network& on, const settings& options) {
-    const weft::net::endpoint remote = weft::net::endpoint::parse(options.server).value();
-    weft::result<weft::net::tcp_stream> server =
-        co_await weft::with_timeout(options.timeout(), on.connect(remote));
+template <class Network>
+weft::task<int> talk(Network& on, const settings& options) {
+    const weft::endpoint remote = weft::endpoint::parse(options.server).value();
+    auto server = co_await weft::with_timeout(options.timeout(), on.connect(remote));
     if (!server) throw std::runtime_error{options.server + ": " + server.error().message()};
 
     const auto here = std::make_unique<conversation>(options);
-    const weft::instant begin = on.host().now();
+    const weft::instant begin = on.now();
     const auto [sent, received] =
         co_await weft::when_all(send_all(*server, *here), receive_all(*server, *here));
-    const double seconds = std::chrono::duration<double>{on.host().now() - begin}.count();
+    const double seconds = std::chrono::duration<double>{on.now() - begin}.count();
     if (!received) throw std::runtime_error{options.server + ": " + received.error().message()};
     if (!sent) throw std::runtime_error{options.server + ": " + sent.error().message()};
 
@@ -149,31 +147,17 @@ weft::task<int> talk(network& on, const settings& options) {
     co_return is_as_expected(*here) ? 0 : examples::exit_failed;
 }
 
-weft::task<int> talk_on(weft::io_context& io, const settings& options) {
-    network on{io, options.network};
-    int status = examples::exit_failed;
-    std::string problem;
-    try {
-        status = co_await talk(on, options);
-    } catch (const std::exception& thrown) {
-        problem = thrown.what();
-    }
-    co_await on.stop();
-    if (!problem.empty()) throw std::runtime_error{problem};
-    co_return status;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     settings options;
-    CLI::App app{"Talks to an echo server over Weft's own TCP, on a TAP.", "echo_client"};
+    CLI::App app{"Talks to an echo server, over Weft's own TCP or the kernel's.", "echo_client"};
     app.add_option("server", options.server, "where to connect to")
         ->required()
         ->type_name("ADDRESS:PORT")
         ->check([](const std::string& text) {
-            return weft::net::endpoint::parse(text) ? std::string{}
-                                                    : "'" + text + "' is no ADDRESS:PORT";
+            return weft::endpoint::parse(text) ? std::string{}
+                                               : "'" + text + "' is no ADDRESS:PORT";
         });
     auto* text = app.add_option("--text", options.text, "send this; without it, stdin");
     app.add_option("--bytes", options.bytes, "send so many bytes of a pattern")->excludes(text);
@@ -185,6 +169,8 @@ int main(int argc, char** argv) {
     examples::add_network_options(app, options.network);
     if (const auto status = examples::parse_command_line(app, argc, argv)) return *status;
     return examples::run_program("echo_client", [&options] {
-        return weft::run([&options](weft::io_context& io) { return talk_on(io, options); });
+        return examples::run_on_network(
+            options.network, [](auto& on, const settings* asked) { return talk(on, *asked); },
+            &options);
     });
 }

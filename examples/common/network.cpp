@@ -1,8 +1,6 @@
 #include "common/network.hpp"
 
-#include <weft/io/signals.hpp>
 #include <weft/log.hpp>
-#include <weft/stop.hpp>
 
 #include <net/if.h>
 
@@ -34,40 +32,28 @@ std::string check_log(const std::string& text) {
     return rules.problem;
 }
 
-std::unique_ptr<net::tap_device> open_tap(weft::io_context& io, const network_options& options) {
-    const bool existed = ::if_nametoindex(options.tap.c_str()) != 0;
-    weft::result<std::unique_ptr<net::tap_device>> opened =
-        net::tap_device::open(io, {.name = options.tap, .segmentation_in = !options.plain});
-    if (!opened) throw cannot_start{options.tap + ": " + opened.error().message()};
-    if (!existed) {
-        const std::string& name = (*opened)->name();
-        std::fprintf(stderr,
-                     "made the interface %s; give the kernel's end of it an address, as root: "
-                     "ip addr add 10.0.0.1/24 dev %s && ip link set %s up\n",
-                     name.c_str(), name.c_str(), name.c_str());
-    }
-    return std::move(*opened);
-}
-
-net::host_options host_options_of(const network_options& options, const net::tap_device& tap) {
-    net::host_options made;
-    made.address = net::ip_prefix::parse(options.address).value();
-    if (!options.gateway.empty()) made.gateway = net::ip_address::parse(options.gateway).value();
-    made.mac = tap.stack_address();
-    return made;
-}
+std::string check_net(const std::string& text) { return net::network_spec::parse(text).problem(); }
 
 }  // namespace
 
 void add_network_options(CLI::App& app, network_options& options) {
+    CLI::Option* const spec =
+        app.add_option("--net", options.net,
+                       "kernel: (the system's sockets), or tap:name=NAME,addr=ADDRESS/LENGTH,"
+                       "gw=ADDRESS (Weft's own stack); the options below stand for its parts")
+            ->type_name("SPEC")
+            ->check(check_net);
     app.add_option("--tap", options.tap, "the TAP interface; made when it does not exist")
         ->capture_default_str()
+        ->excludes(spec)
         ->type_name("NAME");
     app.add_option("--address", options.address, "our IPv4 address and its network")
         ->capture_default_str()
+        ->excludes(spec)
         ->type_name("ADDRESS/LENGTH")
         ->check(check_prefix);
     app.add_option("--gateway", options.gateway, "where packets for other networks go")
+        ->excludes(spec)
         ->type_name("ADDRESS")
         ->check(check_address);
     using net::tcp::congestion_algorithm;
@@ -76,6 +62,7 @@ void add_network_options(CLI::App& app, network_options& options) {
             {"cubic", congestion_algorithm::cubic},
             {"new_reno", congestion_algorithm::new_reno},
             {"bbr", congestion_algorithm::bbr}}))
+        ->each([&options](const std::string&) { options.congestion_is_asked_for = true; })
         ->type_name("NAME");
     app.add_option("--buffer", options.buffer_kib,
                    "of each connection, for sending and as much for receiving; else the stack's")
@@ -97,71 +84,53 @@ void add_network_options(CLI::App& app, network_options& options) {
         ->check(check_log);
 }
 
-network::network(weft::io_context& io, const network_options& options) : options_{options} {
-    if (!options.log.empty()) weft::log::set_levels(weft::log::parse_levels(options.log));
-    tap_ = open_tap(io, options);
-    net::device* device = tap_.get();
-    if (!options.pcap.empty()) {
-        weft::result<std::unique_ptr<net::pcap_writer>> recorder = net::pcap_writer::create(
-            options.pcap, io, *tap_, net::pcap_writer::wall_clock_origin(io), tap_->name());
-        if (!recorder) throw cannot_start{options.pcap + ": " + recorder.error().message()};
-        pcap_ = std::move(*recorder);
-        device = pcap_.get();
+net::network_spec network_options::spec() const {
+    if (!log.empty()) weft::log::set_levels(weft::log::parse_levels(log));
+    net::network_spec made;
+    if (!net.empty()) {
+        made = weft::net::network_spec::parse(net);
+    } else {
+        std::string text = "tap:name=" + tap + ",addr=" + address;
+        if (!gateway.empty()) text += ",gw=" + gateway;
+        made = weft::net::network_spec::parse(text);
     }
-    host_ = std::make_unique<net::host>(io, *device, host_options_of(options, *tap_));
-    if (options.ladders > 0) {
-        ladder_ = std::make_unique<net::ladder>(
-            net::ladder_options{.max_conversations = options.ladders});
-        host_->observe(ladder_.get());
-    }
-}
-
-network::~network() {
-    host_->observe(nullptr);
-    if (ladder_ != nullptr) {
-        for (std::size_t i =
-                 ladder_->size() - std::min<std::size_t>(ladder_->size(), options_.ladders);
-             i < ladder_->size(); ++i) {
-            std::printf("%s\n", ladder_->render(i).c_str());
+    if (!made.problem().empty()) throw cannot_start{made.problem()};
+    if (made.on == weft::net::network_spec::kind::kernel) {
+        const char* const needs_ours = !pcap.empty()             ? "--pcap"
+                                       : ladders > 0             ? "--ladder"
+                                       : congestion_is_asked_for ? "--congestion"
+                                       : plain                   ? "--no-offload"
+                                                                 : nullptr;
+        if (needs_ours != nullptr) {
+            throw cannot_start{std::string{needs_ours} + " needs Weft's own stack, not kernel:"};
         }
-        std::fflush(stdout);
     }
-    if (options_.stats) print_counters();
+    made.pcap = pcap;
+    if (plain) made.offload = false;
+    return made;
 }
 
-net::tcp::connection_options network::with_wishes(
-    net::tcp::connection_options connection) const noexcept {
-    connection.congestion = options_.congestion;
-    if (options_.buffer_kib != 0) {
-        connection.send_buffer_bytes = connection.receive_buffer_bytes = options_.buffer_kib * 1024;
+bool is_interface(const std::string& name) { return ::if_nametoindex(name.c_str()) != 0; }
+
+void tell_of_new_tap(const std::string& name) {
+    std::fprintf(stderr,
+                 "made the interface %s; give the kernel's end of it an address, as root: "
+                 "ip addr add 10.0.0.1/24 dev %s && ip link set %s up\n",
+                 name.c_str(), name.c_str(), name.c_str());
+}
+
+void print_ladders(const net::ladder& of, std::uint32_t count) {
+    for (std::size_t i = of.size() - std::min<std::size_t>(of.size(), count); i < of.size(); ++i) {
+        std::printf("%s\n", of.render(i).c_str());
     }
-    return connection;
+    std::fflush(stdout);
 }
 
-net::tcp_listener network::listen(std::uint16_t port, net::tcp::listen_options options) {
-    options.connection = with_wishes(options.connection);
-    weft::result<net::tcp_listener> opened = host_->listen(port, options);
-    if (!opened) {
-        throw cannot_start{"cannot listen on port " + std::to_string(port) + ": " +
-                           opened.error().message()};
-    }
-    return std::move(*opened);
-}
-
-weft::task<> network::stop() { co_await host_->stop(host_->now() + std::chrono::seconds{5}); }
-
-void network::print_counters() const {
-    std::fprintf(stderr, "counters of %s:\n", options_.address.c_str());
-    host_->counters().for_each([](std::string_view name, std::uint64_t value) {
-        if (value == 0) return;
-        std::fprintf(stderr, "  %-28.*s %12llu\n", static_cast<int>(name.size()), name.data(),
-                     static_cast<unsigned long long>(value));
-    });
-}
-
-weft::task<void> network::print_counters_on_signal() {
-    weft::signal_set signals{SIGUSR1};
-    while (co_await signals.next()) print_counters();
+void check_for_cores(const network_options& options) {
+    const char* const needs_one = !options.pcap.empty() ? "--pcap"
+                                  : options.ladders > 0 ? "--ladder"
+                                                        : nullptr;
+    if (needs_one != nullptr) throw cannot_start{std::string{needs_one} + " needs --threads 1"};
 }
 
 }  // namespace examples

@@ -5,13 +5,11 @@
 
 #include "echo_server/service.hpp"
 
-#include <weft/awaitable.hpp>
 #include <weft/base/intrusive_list.hpp>
 #include <weft/callback.hpp>
 #include <weft/errc.hpp>
 #include <weft/frame_allocator.hpp>
 #include <weft/stop.hpp>
-#include <weft/task.hpp>
 #include <weft/with_timeout.hpp>
 
 #include <algorithm>
@@ -135,58 +133,5 @@ private:
     digest sum_;              // hash
     std::uint64_t sent_ = 0;  // chargen
 };
-
-template <class Listener>
-class acceptor {
-    using accepted = weft::await_result_t<decltype(std::declval<Listener&>().accept())>;
-    using stream = typename accepted::value_type;
-
-public:
-    acceptor(weft::callback_group& group, Listener& listener, service& shared) noexcept
-        : group_{group}, listener_{listener}, shared_{shared} {}
-    acceptor(const acceptor&) = delete;
-    acceptor& operator=(const acceptor&) = delete;
-    /// Connections that an exception left behind.
-    ~acceptor() {
-        while (!connections_.empty()) delete &connections_.front();
-    }
-
-    void accept_all() {
-        waiting_.start(
-            group_, [this] { return shared_.connections.has_room(); },
-            [this](weft::result<void> room) {
-                if (room) accept();
-            });
-    }
-
-private:
-    void accept() {
-        waiting_.start(
-            group_, [this] { return listener_.accept(); },
-            [this](accepted peer) {
-                if (!peer) return;
-                shared_.connections.opened();
-                auto* const made = new connection<stream>{group_, std::move(*peer), shared_};
-                connections_.push_back(*made);
-                made->serve();
-                accept_all();
-            });
-    }
-
-    weft::callback_group& group_;
-    Listener& listener_;
-    service& shared_;
-    weft::intrusive_list<connection<stream>> connections_;
-    weft::callback_slot<512> waiting_;
-};
-
-/// Accepts until it is asked to stop, and ends when the last connection has.
-template <class Listener>
-weft::task<weft::result<void>> serve_all(Listener& listener, service& shared) {
-    weft::callback_group group{co_await weft::current_environment()};
-    acceptor<Listener> all{group, listener, shared};
-    all.accept_all();
-    co_return co_await group.join();
-}
 
 }  // namespace examples::echo_server::callback

@@ -5,7 +5,7 @@
 #include "echo_server/service.hpp"
 
 #include <weft/errc.hpp>
-#include <weft/fiber/group.hpp>
+#include <weft/fiber/await.hpp>
 #include <weft/with_timeout.hpp>
 
 #include <algorithm>
@@ -90,28 +90,6 @@ void serve(Stream peer, service& shared) {
     }
     if (outcome.error() == weft::errc::timed_out) peer.abort();
     shared.connections.closed();
-}
-
-template <class Listener>
-void accept_all(weft::fiber::group& group, Listener& listener, service& shared) {
-    for (;;) {
-        const auto room = await(shared.connections.has_room());
-        if (!room) break;
-        auto peer = await(listener.accept());
-        if (!peer) break;
-        shared.connections.opened();
-        const auto spawned = group.spawn(
-            [stream = std::move(*peer), &shared]() mutable { serve(std::move(stream), shared); });
-        if (!spawned) shared.connections.closed();  // no stack: that peer is closed, others go on
-    }
-}
-
-/// Accepts until it is asked to stop, and ends when the last connection has.
-template <class Listener>
-weft::task<weft::result<void>> serve_all(Listener& listener, service& shared) {
-    return weft::fiber::with_group([](weft::fiber::group& group, Listener* from,
-                                      service* with) { accept_all(group, *from, *with); },
-                                   &listener, &shared);
 }
 
 }  // namespace examples::echo_server::fiber

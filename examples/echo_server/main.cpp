@@ -1,20 +1,22 @@
-// A TCP server on Weft's own stack that says back what it hears, or only listens, or only talks.
+// A TCP server that says back what it hears, or only listens, or only talks: on Weft's own stack,
+// or on the kernel's.
 //
-//     echo_server --tap weft0 --address 10.0.0.2/24 --port 7
+//     echo_server --net tap:name=weft0,addr=10.0.0.2/24 --port 7
+//     echo_server --net kernel: --port 7777
 //
 // What happens on a connection is written over any stream, three times: in coroutine.hpp, fiber.hpp
-// and callback.hpp (`--front-end`). Ctrl-C closes the connections in order.
+// and callback.hpp (`--front-end`). With `--threads` the same program runs on each of several
+// loops, under one port. Ctrl-C closes the connections in order.
 
+#include "common/accept_all.hpp"
 #include "common/command_line.hpp"
 #include "common/front_end.hpp"
 #include "common/network.hpp"
-#include "echo_server/callback.hpp"
-#include "echo_server/coroutine.hpp"
-#include "echo_server/fiber.hpp"
+#include "echo_server/front_ends.hpp"
 #include "echo_server/service.hpp"
 
-#include <weft/run.hpp>
-#include <weft/task_group.hpp>
+#include <weft/runtime.hpp>
+#include <weft/task.hpp>
 
 #include <cstdio>
 #include <map>
@@ -22,51 +24,28 @@
 
 namespace {
 
-using examples::network;
 using namespace examples::echo_server;
 
 struct settings {
     settings() = default;
 
     examples::network_options network;
+    examples::core_options cores;
     std::uint16_t port = 7;
     std::uint32_t backlog = 1024;
     service_options service;
     examples::front_end front_end = examples::front_end::coroutine;
 };
 
-template <class Listener>
-weft::task<weft::result<void>> serve_all(examples::front_end how, Listener& listener,
-                                         service& shared) {
-    switch (how) {
-        case examples::front_end::coroutine: break;
-        case examples::front_end::fiber: return fiber::serve_all(listener, shared);
-        case examples::front_end::callback: return callback::serve_all(listener, shared);
+template <class Network>
+weft::task<int> serve_port(Network& on, const settings& options) {
+    service shared{options.service};
+    auto listener = on.listen(options.port, {.backlog = options.backlog});
+    if (const auto ready = co_await on.all_ready(); !ready) co_return 0;
+    if (on.is_first()) {
+        std::fprintf(stderr, "listening on %s\n", on.name_of(listener).c_str());
     }
-    return coroutine::serve_all(listener, shared);
-}
-
-template <class Listener>
-weft::task<void> serve(weft::task_group& group, network& on, Listener& listener, service& shared,
-                       examples::front_end how) {
-    group.spawn(on.print_counters_on_signal());
-    (void)co_await serve_all(how, listener, shared);
-}
-
-weft::task<int> serve_port(weft::io_context& io, const settings& options) {
-    network on{io, options.network};
-    {
-        service shared{options.service};
-        weft::net::tcp_listener listener = on.listen(options.port, {.backlog = options.backlog});
-        std::fprintf(stderr, "listening on %s\n",
-                     weft::net::endpoint{on.host().address(), options.port}.to_string().c_str());
-        (void)co_await weft::with_task_group(
-            [](weft::task_group& group, network* network, weft::net::tcp_listener* from,
-               service* with,
-               examples::front_end how) { return serve(group, *network, *from, *with, how); },
-            &on, &listener, &shared, options.front_end);
-    }
-    co_await on.stop();
+    (void)co_await examples::serve_all<front_ends>(options.front_end, on, listener, shared);
     co_return 0;
 }
 
@@ -74,8 +53,9 @@ weft::task<int> serve_port(weft::io_context& io, const settings& options) {
 
 int main(int argc, char** argv) {
     settings options;
-    CLI::App app{"Echoes what it receives over Weft's own TCP, on a TAP.", "echo_server"};
+    CLI::App app{"Echoes what it receives, over Weft's own TCP or the kernel's.", "echo_server"};
     examples::add_network_options(app, options.network);
+    examples::add_core_options(app, options.cores);
     app.add_option("--port", options.port, "the port to listen on")->capture_default_str();
     app.add_option("--mode", options.service.what,
                    "echo; discard: read only; hash: read, then tell count and CRC-32; "
@@ -102,6 +82,11 @@ int main(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     if (const auto status = examples::parse_command_line(app, argc, argv)) return *status;
     return examples::run_program("echo_server", [&options] {
-        return weft::run([&options](weft::io_context& io) { return serve_port(io, options); });
+        weft::runtime cores{options.cores.runtime()};
+        return cores.run([&options](weft::runtime& all) {
+            return examples::run_on_cores(
+                all, options.network,
+                [](auto& on, const settings* asked) { return serve_port(on, *asked); }, &options);
+        });
     });
 }

@@ -1,6 +1,7 @@
-// Fetches a URL over Weft's own TCP: connect, GET, follow redirects, save the body.
+// Fetches a URL over Weft's own TCP or the kernel's: connect, GET, follow redirects, save the body.
 //
-//     http_get --tap weft0 --address 10.0.0.2/24 http://10.0.0.1:8000/ -o page.html
+//     http_get --net tap:name=weft0,addr=10.0.0.2/24 http://10.0.0.1:8000/ -o page.html
+//     http_get --net kernel: http://127.0.0.1:8080/
 //
 // Hosts are addresses (there is no resolver yet); --resolve gives one a name.
 
@@ -12,7 +13,6 @@
 #include <weft/http/head_writer.hpp>
 #include <weft/http/url.hpp>
 #include <weft/io/file.hpp>
-#include <weft/run.hpp>
 #include <weft/stop.hpp>
 
 #include <array>
@@ -26,7 +26,6 @@
 namespace {
 
 namespace http = weft::http;
-using examples::network;
 
 struct settings {
     settings() = default;
@@ -181,7 +180,8 @@ std::optional<weft::net::ip_address> address_of(const http::url& from, const set
 }
 
 /// Follows redirects until something else comes. Returns the exit status.
-weft::task<int> fetch(network& on, http::url from, const settings& options) {
+template <class Network>
+weft::task<int> fetch(Network& on, http::url from, const settings& options) {
     sink into{options.output};
     for (std::uint32_t hops = 0;; ++hops) {
         const auto address = address_of(from, options);
@@ -189,9 +189,8 @@ weft::task<int> fetch(network& on, http::url from, const settings& options) {
             throw std::runtime_error{"'" + from.host + "' is no address; name it with --resolve " +
                                      from.host + "=ADDRESS"};
         }
-        const weft::net::endpoint remote{*address, from.port};
-        weft::result<weft::net::tcp_stream> stream =
-            co_await weft::with_timeout(options.timeout(), on.connect(remote));
+        const weft::endpoint remote{*address, from.port};
+        auto stream = co_await weft::with_timeout(options.timeout(), on.connect(remote));
         if (!stream) throw std::runtime_error{remote.to_string() + ": " + stream.error().message()};
         const weft::result<outcome> came = co_await exchange(*stream, from, options, into);
         if (!came) throw std::runtime_error{from.to_string() + ": " + came.error().message()};
@@ -204,22 +203,6 @@ weft::task<int> fetch(network& on, http::url from, const settings& options) {
         if (hops == options.max_redirects) throw std::runtime_error{"too many redirects"};
         from = *came->next;
     }
-}
-
-weft::task<int> fetch_on(weft::io_context& io, const settings& options, http::url from) {
-    network on{io, options.network};
-    int status = examples::exit_failed;
-    std::string problem;
-    try {
-        status = co_await fetch(on, std::move(from), options);
-    } catch (const examples::cannot_start&) {
-        throw;
-    } catch (const std::exception& thrown) {
-        problem = thrown.what();
-    }
-    co_await on.stop();
-    if (!problem.empty()) throw std::runtime_error{problem};
-    co_return status;
 }
 
 std::string check_name(const std::string& text) {
@@ -235,7 +218,7 @@ std::string check_name(const std::string& text) {
 
 int main(int argc, char** argv) {
     settings options;
-    CLI::App app{"Fetches a URL over Weft's own TCP, on a TAP.", "http_get"};
+    CLI::App app{"Fetches a URL, over Weft's own TCP or the kernel's.", "http_get"};
     app.add_option("url", options.url, "http://ADDRESS[:PORT]/PATH")
         ->required()
         ->type_name("URL")
@@ -258,8 +241,11 @@ int main(int argc, char** argv) {
     examples::add_network_options(app, options.network);
     if (const auto status = examples::parse_command_line(app, argc, argv)) return *status;
     return examples::run_program("http_get", [&options] {
-        return weft::run([&options](weft::io_context& io) {
-            return fetch_on(io, options, *http::parse_url(options.url));
-        });
+        return examples::run_on_network(
+            options.network,
+            [](auto& on, const settings* asked) {
+                return fetch(on, *http::parse_url(asked->url), *asked);
+            },
+            &options);
     });
 }

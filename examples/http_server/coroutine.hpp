@@ -11,7 +11,6 @@
 #include <weft/http/server_connection.hpp>
 #include <weft/stop.hpp>
 #include <weft/task.hpp>
-#include <weft/task_group.hpp>
 #include <weft/with_timeout.hpp>
 
 #include <utility>
@@ -106,26 +105,6 @@ template <class Stream>
 weft::task<void> serve(Stream stream, service& shared) {
     co_await serve_connection(std::move(stream), shared);
     shared.connections.closed();
-}
-
-template <class Listener>
-weft::task<void> accept_all(weft::task_group& group, Listener& listener, service& shared) {
-    for (;;) {
-        const auto room = co_await shared.connections.has_room();
-        if (!room) break;
-        auto peer = co_await listener.accept();
-        if (!peer) break;
-        shared.connections.opened();
-        group.spawn(serve(std::move(*peer), shared));
-    }
-}
-
-/// Accepts until it is asked to stop, and ends when the last connection has.
-template <class Listener>
-weft::task<weft::result<void>> serve_all(Listener& listener, service& shared) {
-    return weft::with_task_group([](weft::task_group& group, Listener* from,
-                                    service* with) { return accept_all(group, *from, *with); },
-                                 &listener, &shared);
 }
 
 }  // namespace examples::http_server::coroutine

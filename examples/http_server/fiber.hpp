@@ -8,7 +8,7 @@
 #include "http_server/exchange.hpp"
 #include "http_server/service.hpp"
 
-#include <weft/fiber/group.hpp>
+#include <weft/fiber/await.hpp>
 #include <weft/http/server_connection.hpp>
 #include <weft/with_timeout.hpp>
 
@@ -146,28 +146,6 @@ template <class Stream>
 void serve(Stream stream, service& shared) {
     serve_connection(std::move(stream), shared);
     shared.connections.closed();
-}
-
-template <class Listener>
-void accept_all(weft::fiber::group& group, Listener& listener, service& shared) {
-    for (;;) {
-        const auto room = await(shared.connections.has_room());
-        if (!room) break;
-        auto peer = await(listener.accept());
-        if (!peer) break;
-        shared.connections.opened();
-        const auto spawned = group.spawn(
-            [stream = std::move(*peer), &shared]() mutable { serve(std::move(stream), shared); });
-        if (!spawned) shared.connections.closed();  // no stack: that peer is closed, others go on
-    }
-}
-
-/// Accepts until it is asked to stop, and ends when the last connection has.
-template <class Listener>
-weft::task<weft::result<void>> serve_all(Listener& listener, service& shared) {
-    return weft::fiber::with_group([](weft::fiber::group& group, Listener* from,
-                                      service* with) { accept_all(group, *from, *with); },
-                                   &listener, &shared);
 }
 
 }  // namespace examples::http_server::fiber

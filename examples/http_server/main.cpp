@@ -1,22 +1,22 @@
-// Serves a folder over HTTP/1.1, on Weft's own TCP.
+// Serves a folder over HTTP/1.1, on Weft's own TCP or on the kernel's.
 //
-//     http_server --tap weft0 --address 10.0.0.2/24 --port 80 public/
+//     http_server --net tap:name=weft0,addr=10.0.0.2/24 --port 80 public/
+//     http_server --net kernel: --port 8080 public/
 //
 // What happens on a connection is written over any stream, three times: in coroutine.hpp, fiber.hpp
-// and callback.hpp (`--front-end`); what is answered is in answer.cpp. Ctrl-C closes the
-// connections in order.
+// and callback.hpp (`--front-end`); what is answered is in answer.cpp. With `--threads` the same
+// program runs on each of several loops, under one port. Ctrl-C closes the connections in order.
 
+#include "common/accept_all.hpp"
 #include "common/command_line.hpp"
 #include "common/front_end.hpp"
 #include "common/network.hpp"
-#include "http_server/callback.hpp"
-#include "http_server/coroutine.hpp"
-#include "http_server/fiber.hpp"
+#include "http_server/front_ends.hpp"
 #include "http_server/service.hpp"
 #include "http_server/site.hpp"
 
-#include <weft/run.hpp>
-#include <weft/task_group.hpp>
+#include <weft/runtime.hpp>
+#include <weft/task.hpp>
 
 #include <cstdio>
 #include <map>
@@ -26,13 +26,13 @@
 
 namespace {
 
-using examples::network;
 using namespace examples::http_server;
 
 struct settings {
     settings() = default;
 
     examples::network_options network;
+    examples::core_options cores;
     std::uint16_t port = 80;
     std::string folder;
     std::vector<std::string> redirects;
@@ -78,45 +78,23 @@ examples::serve_limits limits_of(const settings& options) {
     return made;
 }
 
-template <class Listener>
-weft::task<weft::result<void>> serve_all(examples::front_end how, Listener& listener,
-                                         service& shared) {
-    switch (how) {
-        case examples::front_end::coroutine: break;
-        case examples::front_end::fiber: return fiber::serve_all(listener, shared);
-        case examples::front_end::callback: return callback::serve_all(listener, shared);
-    }
-    return coroutine::serve_all(listener, shared);
-}
-
-template <class Listener>
-weft::task<void> serve(weft::task_group& group, network& on, Listener& listener, service& shared,
-                       examples::front_end how) {
-    group.spawn(on.print_counters_on_signal());
-    (void)co_await serve_all(how, listener, shared);
-}
-
-weft::task<int> serve_folder(weft::io_context& io, const settings& options) {
+template <class Network>
+weft::task<int> serve_folder(Network& on, const settings& options) {
     weft::result<weft::file> folder = co_await examples::site::open_folder(options.folder);
     if (!folder) throw examples::cannot_start{options.folder + ": " + folder.error().message()};
-    network on{io, options.network};
-    {
-        service shared{std::move(*folder), redirects_of(options), limits_of(options),
-                       options.max_connections};
-        weft::net::tcp_listener listener =
-            on.listen(options.port, {.backlog = options.backlog,
-                                     .connection = {.no_delay = true,
-                                                    .send_buffer_bytes = 256 * 1024,
-                                                    .receive_buffer_bytes = 256 * 1024}});
+    service shared{std::move(*folder), redirects_of(options), limits_of(options),
+                   options.max_connections};
+    typename Network::listen_options wanted;
+    wanted.backlog = options.backlog;
+    wanted.connection.no_delay = true;
+    wanted.connection.send_buffer_bytes = wanted.connection.receive_buffer_bytes = 256 * 1024;
+    auto listener = on.listen(options.port, wanted);
+    if (const auto ready = co_await on.all_ready(); !ready) co_return 0;
+    if (on.is_first()) {
         std::fprintf(stderr, "serving %s at http://%s/\n", options.folder.c_str(),
-                     weft::net::endpoint{on.host().address(), options.port}.to_string().c_str());
-        (void)co_await weft::with_task_group(
-            [](weft::task_group& group, network* network, weft::net::tcp_listener* from,
-               service* with,
-               examples::front_end how) { return serve(group, *network, *from, *with, how); },
-            &on, &listener, &shared, options.front_end);
+                     on.name_of(listener).c_str());
     }
-    co_await on.stop();
+    (void)co_await examples::serve_all<front_ends>(options.front_end, on, listener, shared);
     co_return 0;
 }
 
@@ -124,9 +102,10 @@ weft::task<int> serve_folder(weft::io_context& io, const settings& options) {
 
 int main(int argc, char** argv) {
     settings options;
-    CLI::App app{"Serves a folder over HTTP on Weft's own TCP, on a TAP.", "http_server"};
+    CLI::App app{"Serves a folder over HTTP, on Weft's own TCP or the kernel's.", "http_server"};
     app.add_option("folder", options.folder, "what to serve")->required()->type_name("FOLDER");
     examples::add_network_options(app, options.network);
+    examples::add_core_options(app, options.cores);
     examples::add_front_end_option(app, options.front_end);
     app.add_option("--port", options.port, "the port to listen on")->capture_default_str();
     app.add_option("--redirect", options.redirects, "answer the path FROM with 302 and Location TO")
@@ -153,6 +132,11 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     if (const auto status = examples::parse_command_line(app, argc, argv)) return *status;
     return examples::run_program("http_server", [&options] {
-        return weft::run([&options](weft::io_context& io) { return serve_folder(io, options); });
+        weft::runtime cores{options.cores.runtime()};
+        return cores.run([&options](weft::runtime& all) {
+            return examples::run_on_cores(
+                all, options.network,
+                [](auto& on, const settings* asked) { return serve_folder(on, *asked); }, &options);
+        });
     });
 }

@@ -25,6 +25,7 @@
 
 #include <weft/awaiter.hpp>
 #include <weft/frame_allocator.hpp>
+#include <weft/trace.hpp>
 
 #include <cassert>
 #include <coroutine>
@@ -59,10 +60,13 @@ private:
 
         [[nodiscard]] bool await_ready() const noexcept { return false; }
         template <environment_promise Promise>
-        bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+        bool await_suspend(std::coroutine_handle<Promise> caller,
+                           trace::location where = trace::location::current()) noexcept {
+            note_wait(caller.promise(), note_, where);
             return suspend(caller, caller.promise().environment());
         }
         std::optional<T> await_resume() {
+            note_.resumed();
             if (!is_reading_) throw std::logic_error{"next() while another one is under way"};
             is_reading_ = frame_.promise().is_read_ = false;
             return frame_.promise().take();
@@ -74,11 +78,15 @@ private:
             if (promise.is_read_) return false;
             promise.is_read_ = is_reading_ = true;
             if (frame_.done()) return false;
+            note_.set_owner(trace::owner{&promise});
             return promise.run_to_yield(caller, in);
         }
 
+        [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
+
     private:
         handle frame_;
+        [[no_unique_address]] trace::wait_note note_{trace::generator_kind};
         bool is_reading_ = false;
     };
 
@@ -108,7 +116,7 @@ private:
 };
 
 template <class T>
-class async_generator<T>::promise_type : public frame_allocated {
+class async_generator<T>::promise_type : public frame_allocated, trace::record {
     /// Back to the reader: at once if it has not been suspended yet, as a task does it.
     class to_reader {
     public:
@@ -116,6 +124,7 @@ class async_generator<T>::promise_type : public frame_allocated {
         [[nodiscard]] bool await_ready() const noexcept { return false; }
         std::coroutine_handle<> await_suspend(handle self) const noexcept {
             promise_type& promise = self.promise();
+            promise.end();
             promise.has_stopped_ = true;
             if (promise.is_starting_) return std::noop_coroutine();
             return promise.reader_;
@@ -142,6 +151,7 @@ public:
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
     [[nodiscard]] to_reader final_suspend() const noexcept { return {}; }
     [[nodiscard]] const weft::environment& environment() const noexcept { return *environment_; }
+    [[nodiscard]] trace::record& trace_record() noexcept { return *this; }
 
     to_reader yield_value(T&& value) noexcept {
         yielded_ = std::addressof(value);
@@ -164,6 +174,7 @@ private:
         reader_ = reader;
         yielded_ = nullptr;
         has_stopped_ = false;
+        this->begin(in.scheduler, trace::owner{this}, trace::record_type::generator);
         is_starting_ = true;
         handle::from_promise(*this).resume();
         is_starting_ = false;

@@ -13,7 +13,9 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace weft {
 
@@ -41,8 +43,8 @@ public:
         --left_;
         if (!first_ended_) first_ended_ = index;
         if (threw && !first_thrown_) first_thrown_ = index;
-        const bool stops = rule_ == stops_others::on_any_end ||
-                           (rule_ == stops_others::on_exception && threw);
+        const bool stops =
+            rule_ == stops_others::on_any_end || (rule_ == stops_others::on_exception && threw);
         if (stops) stop_.request_stop();
     }
 
@@ -107,5 +109,101 @@ private:
     std::size_t index_ = 0;
     running_task<T> running_;
 };
+
+/// Branches of a type each: `collect` makes a tuple.
+template <class... Ts>
+class branch_tuple {
+public:
+    explicit branch_tuple(task<Ts>&&... bodies) noexcept : branches_{std::move(bodies)...} {}
+
+    [[nodiscard]] static constexpr std::size_t size() noexcept { return sizeof...(Ts); }
+
+    template <class Function>
+    void for_each(Function function) {
+        std::apply([&](auto&... each) { (function(each), ...); }, branches_);
+    }
+    /// What `function` gives for each of them, in their order.
+    template <class Function>
+    auto collect(Function function) {
+        return std::apply(
+            [&](auto&... each) {
+                return std::tuple<decltype(function(each))...>{function(each)...};
+            },
+            branches_);
+    }
+
+private:
+    std::tuple<branch<Ts>...> branches_;
+};
+
+/// Any number of branches of one type: `collect` makes a vector.
+template <class T>
+class branch_vector {
+public:
+    explicit branch_vector(std::vector<task<T>>&& bodies) {
+        branches_.reserve(bodies.size());
+        for (task<T>& body : bodies) branches_.emplace_back(std::move(body));
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return branches_.size(); }
+
+    template <class Function>
+    void for_each(Function function) {
+        for (branch<T>& each : branches_) function(each);
+    }
+    template <class Function>
+    auto collect(Function function) {
+        std::vector<decltype(function(branches_.front()))> all;
+        all.reserve(branches_.size());
+        for (branch<T>& each : branches_) all.push_back(function(each));
+        return all;
+    }
+
+private:
+    std::vector<branch<T>> branches_;
+};
+
+/// Runs branches side by side and waits for all. `Rule` says what stops the others
+/// (`Rule::stops`), what traces call it (`Rule::kind`), and makes what the caller gets
+/// (`Rule::outcome`).
+template <class Rule, class Branches>
+class [[nodiscard]] branches_awaiter {
+public:
+    template <class... Bodies>
+    explicit branches_awaiter(Bodies&&... bodies) : branches_{std::forward<Bodies>(bodies)...} {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return branches_.size() == 0; }
+    template <environment_promise Promise>
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
+        return suspend(caller, caller.promise().environment());
+    }
+    auto await_resume() {
+        note_.resumed();
+        return Rule::outcome(branches_, join_);
+    }
+
+    bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
+        join_.begin(caller, in, branches_.size());
+        std::size_t index = 0;
+        branches_.for_each([&](auto& each) { each.start(join_, index++); });
+        return join_.end();
+    }
+
+    [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
+
+private:
+    branch_join join_{Rule::stops};
+    [[no_unique_address]] trace::wait_note note_{Rule::kind, trace::owner{&join_}};
+    Branches branches_;
+};
+
+/// The values of all, or what the first of them threw that did.
+template <class Branches>
+[[nodiscard]] auto values_of(Branches& branches, const branch_join& join) {
+    branches.for_each([&](auto& each) { each.rethrow_if(join.first_thrown()); });
+    return branches.collect([](auto& each) { return each.take(); });
+}
 
 }  // namespace weft

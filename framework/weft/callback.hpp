@@ -46,13 +46,13 @@ class callback_operation : public callback_base {
 public:
     template <class MakeArgument, class CallbackArgument>
     callback_operation(callback_group& group, MakeArgument&& make, CallbackArgument&& callback,
-                       Release release)
-        : callback_base{group, &finish},
+                       Release release, trace::location where)
+        : callback_base{group, &resumed},
           release_{release},
           callback_{std::forward<CallbackArgument>(callback)},
           make_{std::forward<MakeArgument>(make)},
           awaiter_{make_environment_awaiter(make_)} {
-        begin(awaiter_);
+        begin(awaiter_, where);
     }
     ~callback_operation() {
         if (is_waiting()) abandon();
@@ -62,8 +62,12 @@ public:
     using callback_base::is_waiting;
 
 private:
-    static void finish(callback_base& self) {
-        callback_operation& me = static_cast<callback_operation&>(self);
+    static void resumed(continuation& self) noexcept {
+        auto& me = static_cast<callback_operation&>(self);
+        me.call_back([&me] { finish(me); });
+    }
+
+    static void finish(callback_operation& me) {
         me.detach();
         Release release = me.release_;
         struct at_exit {
@@ -116,20 +120,22 @@ struct memory {
 /// Starts what `make()` returns, in an object of the caller's, which lies where it is returned to.
 /// Keep it until the callback; it may be destroyed there.
 template <class Make, class Callback>
-[[nodiscard]] auto start(callback_group& group, Make make, Callback callback) {
+[[nodiscard]] auto start(callback_group& group, Make make, Callback callback,
+                         trace::location where = trace::location::current()) {
     return callback_operation<Make, Callback, callback_release::nothing>{
-        group, std::move(make), std::move(callback), callback_release::nothing{}};
+        group, std::move(make), std::move(callback), callback_release::nothing{}, where};
 }
 
 /// Starts what `make()` returns in memory of its own, which is free again in the callback.
 template <class Make, class Callback>
-void start_detached(callback_group& group, Make make, Callback callback) {
+void start_detached(callback_group& group, Make make, Callback callback,
+                    trace::location where = trace::location::current()) {
     using started = callback_operation<Make, Callback, callback_release::memory>;
     static_assert(alignof(started) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
     void* const place = frame_allocator::allocate(sizeof(started));
     try {
         ::new (place)
-            started{group, std::move(make), std::move(callback), callback_release::memory{}};
+            started{group, std::move(make), std::move(callback), callback_release::memory{}, where};
     } catch (...) {
         frame_allocator::deallocate(place, sizeof(started));
         throw;
@@ -161,20 +167,21 @@ public:
 
     /// Starts what `make()` returns. Precondition: nothing waits here.
     template <class Make, class Callback>
-    void start(callback_group& group, Make make, Callback callback) {
+    void start(callback_group& group, Make make, Callback callback,
+               trace::location where = trace::location::current()) {
         using started = callback_operation<Make, Callback, release>;
         static_assert(sizeof(started) <= room_bytes, "the slot is too small for this operation");
         static_assert(alignof(started) <= alignof(std::max_align_t));
         assert(!is_busy() && "one operation at a time in a slot");
         ::new (static_cast<void*>(room_))
-            started{group, std::move(make), std::move(callback), release{this}};
+            started{group, std::move(make), std::move(callback), release{this}, where};
         destroy_ = [](void* op) noexcept { static_cast<started*>(op)->~started(); };
     }
 
 private:
     // What a wait is described with, where the build keeps account of it, is not the caller's.
     static constexpr std::size_t room_bytes =
-        Bytes + (async_trace ? 4 * sizeof(trace::wait_note) : 0);
+        Bytes + (async_trace ? sizeof(trace::record) + 4 * sizeof(trace::wait_note) : 0);
     alignas(std::max_align_t) std::byte room_[room_bytes];
     void (*destroy_)(void*) noexcept = nullptr;
 };

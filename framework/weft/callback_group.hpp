@@ -12,6 +12,7 @@
 #include <weft/base/operation.hpp>
 #include <weft/continuation.hpp>
 #include <weft/join_scope.hpp>
+#include <weft/trace.hpp>
 
 #include <exception>
 #include <utility>
@@ -21,7 +22,7 @@ namespace weft {
 class callback_group;
 
 /// An operation with a callback behind it. See callback.hpp for the ones to use.
-class callback_base : continuation, public list_hook<callback_base> {
+class callback_base : protected continuation, public list_hook<callback_base>, trace::record {
     friend class callback_group;
 
 public:
@@ -29,29 +30,31 @@ public:
     callback_base& operator=(const callback_base&) = delete;
 
 protected:
-    /// Takes the result and calls back.
-    using invocation = void (*)(callback_base&);
-
-    callback_base(callback_group& group, invocation finish) noexcept
-        : continuation{&resumed}, group_{&group}, finish_{finish} {}
+    /// `on_resume` leads to call_back().
+    callback_base(callback_group& group, invocation on_resume) noexcept
+        : continuation{on_resume}, group_{&group} {}
     ~callback_base() = default;
 
     /// Lets `awaiter` wait, or has it finished from the run queue when it is ready.
     template <class Awaiter>
-    void begin(Awaiter& awaiter);
+    void begin(Awaiter& awaiter, trace::location where);
+
+    /// `finish()` takes the result and calls back. This may be gone afterwards.
+    template <class Finish>
+    void call_back(Finish finish) noexcept;
 
     /// It does not wait any more, and was never called back.
     void abandon() noexcept;
 
     /// From here on the group does without it: it may be destroyed, or wait again.
-    callback_group& detach() noexcept { return *std::exchange(group_, nullptr); }
+    callback_group& detach() noexcept {
+        record::end();
+        return *std::exchange(group_, nullptr);
+    }
     [[nodiscard]] bool is_waiting() const noexcept { return group_ != nullptr; }
 
 private:
-    static void resumed(continuation& self) noexcept;
-
     callback_group* group_;
-    invocation finish_;
 };
 
 class callback_group : public join_scope {
@@ -80,17 +83,32 @@ private:
 
     void later(callback_base& ready) noexcept;
     void next() noexcept;
-    void call(callback_base& each) noexcept;
 
     intrusive_list<callback_base, callback_base> ready_;
     turn turn_;
 };
 
 template <class Awaiter>
-void callback_base::begin(Awaiter& awaiter) {
+void callback_base::begin(Awaiter& awaiter, [[maybe_unused]] trace::location where) {
     static_assert(environment_awaiter<Awaiter&>);
     group_->child_began();
+    record::begin(group_->environment().scheduler, trace::owner{static_cast<join_scope*>(group_)},
+                  trace::record_type::callback);
+    if constexpr (requires { awaiter.note(); }) waits_for(awaiter.note(), where);
     if (!awaiter.suspend(handle(), group_->environment())) group_->later(*this);
+}
+
+template <class Finish>
+void callback_base::call_back(Finish finish) noexcept {
+    callback_group& group = *group_;
+    goes_on();
+    try {
+        finish();
+    } catch (...) {
+        group.child_ended(std::current_exception(), {});
+        return;
+    }
+    group.child_ended();
 }
 
 }  // namespace weft

@@ -86,6 +86,17 @@ std::string function_name(std::string_view as_compiled) {
 
 namespace {
 
+/// What a line begins with.
+std::string_view kind_of(traced::record_type type) noexcept {
+    switch (type) {
+        case traced::record_type::task: break;
+        case traced::record_type::fiber: return "fiber ";
+        case traced::record_type::generator: return "generator ";
+        case traced::record_type::callback: return "callback of ";
+    }
+    return "";
+}
+
 /// The tasks of a loop as a forest.
 class printer {
 public:
@@ -112,7 +123,7 @@ private:
     }
 
     std::string head_of(const traced::record& task) const {
-        std::string text = task.type() == traced::record_type::fiber ? "fiber " : "";
+        std::string text{kind_of(task.type())};
         if (!task.name().empty()) text += fmt::format("\"{}\": ", task.name());
         if (task.where().is_known()) {
             const std::source_location& at = task.where().at();

@@ -16,14 +16,20 @@ struct frame_allocator::reaper {
 void* frame_allocator::allocate_fresh(std::size_t bytes, trace_layout<async_trace>) {
     thread_local const reaper at_thread_end;
     static_cast<void>(at_thread_end);
+    void* const frame = ::operator new(bytes, std::nothrow);
+    if (frame == nullptr) {
+        --of_this_thread.of_class[class_of(bytes)].allocated;
+        throw std::bad_alloc{};
+    }
     ++of_this_thread.fresh;
-    return ::operator new(bytes);
+    return frame;
 }
 
 void* frame_allocator::allocate_large(std::size_t bytes) {
+    void* const frame = ::operator new(bytes);
     ++of_this_thread.large.allocated;
     ++of_this_thread.fresh;
-    return ::operator new(bytes);
+    return frame;
 }
 
 void frame_allocator::free_large(void* frame) noexcept {

@@ -1,9 +1,15 @@
 #include <weft/errc.hpp>
 #include <weft/join_scope.hpp>
 
+#include <cassert>
 #include <utility>
 
 namespace weft {
+
+join_scope::~join_scope() {
+    assert(first_exception_ == nullptr && !first_error_ &&
+           "a group was destroyed with a failure that no join has reported");
+}
 
 void join_scope::cancel() noexcept {
     was_canceled_ = true;

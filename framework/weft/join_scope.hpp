@@ -2,8 +2,8 @@
 // What groups of children have in common, whatever the children are: they are counted, the first
 // that fails stops its siblings, and `join()` waits for the last and reports the first failure.
 //
-// The base of fiber::group and callback_group; the rules are task_group's. Stopping the parent
-// stops the children. Who owns a group joins it before it dies.
+// The base of task_group, fiber::group and callback_group. Stopping the parent stops the children.
+// Who owns a group joins it before it dies, and no failure goes unreported: a debug build aborts.
 
 #include <weft/awaiter.hpp>
 #include <weft/base/result.hpp>
@@ -20,7 +20,7 @@ namespace weft {
 class join_scope {
     class join_operation : public operation {
     public:
-        static constexpr std::string_view trace_name = "join of a group";
+        static constexpr std::string_view trace_name = "group::join";
         using ignores_stop = void;  // the stop reaches the children, and they are waited for
         join_operation(completion on_completion, join_scope& scope) noexcept
             : operation{on_completion}, scope_{scope} {}
@@ -56,7 +56,7 @@ public:
 protected:
     explicit join_scope(const weft::environment& in) noexcept
         : stop_{in.stop}, in_{in.scheduler, stop_.token()} {}
-    ~join_scope() = default;
+    ~join_scope();
 
     void child_began() noexcept { ++size_; }
     void child_ended() noexcept {

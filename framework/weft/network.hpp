@@ -17,6 +17,9 @@
 
 #include <concepts>
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace weft {
 
@@ -52,5 +55,15 @@ concept network = stream<typename Network::stream> && listener<typename Network:
                       { to_connect.keepalive.enabled } -> std::convertible_to<bool>;
                       { to_listen.backlog } -> std::convertible_to<std::uint32_t>;
                   };
+
+/// A network that knows names. `resolve(host, service)`: the endpoints, best first, at least one;
+/// an address or a port number is one too, and nobody is asked for it.
+template <class Network>
+concept resolving_network =
+    network<Network> && requires(Network& n, std::string host, std::string service) {
+        {
+            n.resolve(std::move(host), std::move(service))
+        } -> awaitable_of<result<std::vector<endpoint>>>;
+    };
 
 }  // namespace weft

@@ -1,8 +1,10 @@
+#include <fmt/format.h>
 #include <weft/remote_call.hpp>
 #include <weft/runtime.hpp>
 
 #include <cassert>
 #include <new>
+#include <string>
 
 namespace weft {
 
@@ -49,7 +51,9 @@ void remote_call::on_call(message::fate how) noexcept {
         return;
     }
     try {
-        there_->tasks().spawn(run_(*this));
+        std::string name;
+        if constexpr (async_trace) name = fmt::format("called by loop {}", home_->index());
+        there_->tasks().spawn(run_(*this), name);
     } catch (const std::bad_alloc&) {
         error_ = make_error_code(std::errc::not_enough_memory);
         send_home(call_letter_);

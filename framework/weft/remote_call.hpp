@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -58,6 +59,7 @@ private:
 
 class remote_call : public operation {
 public:
+    static constexpr std::string_view trace_name = "runtime::spawn_on";
     [[nodiscard]] bool ready() const noexcept { return false; }
     void start(const environment& in) noexcept;
 

@@ -1,3 +1,4 @@
+#include <weft/debug.hpp>
 #include <weft/log.hpp>
 #include <weft/runtime.hpp>
 #include <weft/sleep.hpp>
@@ -88,6 +89,31 @@ runtime::grace_timer::grace_timer(runtime& self) noexcept
       }},
       self_{self} {}
 
+runtime::print_round::print_round(runtime& self) noexcept
+    : message{[](message& sent, fate how) noexcept {
+          auto& me = static_cast<print_round&>(sent);
+          if (me.at_ == 0) {
+              me.is_away_ = false;
+              return;
+          }
+          if (how == fate::delivered) debug::print_tasks(me.self_.loop(me.at_).context());
+          me.go_on();
+      }},
+      self_{self} {}
+
+/// On loop 0, which has printed.
+void runtime::print_round::begin() noexcept {
+    if (!std::exchange(is_away_, true)) go_on();
+}
+
+/// To the next loop that still takes messages.
+void runtime::print_round::go_on() noexcept {
+    runtime_loop& here = self_.loop(at_);
+    do {
+        at_ = (at_ + 1) % self_.size();
+    } while (!here.post(at_, *this, mailbox::admission::always) && at_ != 0);
+}
+
 runtime::interrupt::interrupt(runtime& self) noexcept
     : stop_callback{[](stop_callback& callback) noexcept {
           static_cast<interrupt&>(callback).self_.begin_stop();
@@ -105,7 +131,7 @@ runtime::runtime(runtime_options wanted)
     }
     ::pthread_getaffinity_np(::pthread_self(), sizeof shared_->affinity_before,
                              &shared_->affinity_before);
-    loop(0).set_up(options_.ring, options_.mail);
+    loop(0).set_up(options_);
     interrupts_.emplace(loop(0).context().ring());  // first: the threads inherit what is blocked
     interrupts_->token().attach(on_interrupt_);
     start_threads();
@@ -116,6 +142,9 @@ runtime::runtime(runtime_options wanted)
         std::rethrow_exception(shared_->take_first());
     }
     loop(0).connect(loops_);
+    if (options_.print_tasks_on_usr1) {
+        task_prints_.emplace(loop(0).context(), [this] { print_round_.begin(); });
+    }
 }
 
 void runtime::start_threads() {
@@ -157,7 +186,7 @@ void runtime::live(std::size_t index) noexcept {
     ::pthread_setname_np(::pthread_self(), ("weft-" + std::to_string(index)).c_str());
     try {
         pin(index);
-        mine.set_up(options_.ring, options_.mail);
+        mine.set_up(options_);
     } catch (...) {
         shared_->note_start_failure(std::current_exception());
     }
@@ -175,6 +204,7 @@ void runtime::live(std::size_t index) noexcept {
 
 runtime::~runtime() {
     if (!is_joined_) run([](runtime&) -> task<void> { co_return; });
+    task_prints_.reset();
     interrupts_.reset();
     loop(0).tear_down();
     if (shared_->is_pinned) {

@@ -15,6 +15,7 @@
 #include <weft/io/io_context.hpp>
 #include <weft/io/mailbox.hpp>
 #include <weft/io/signals.hpp>
+#include <weft/io/task_print_watch.hpp>
 #include <weft/remote_call.hpp>
 #include <weft/runtime_loop.hpp>
 #include <weft/task.hpp>
@@ -44,6 +45,11 @@ struct runtime_options {
     duration grace = duration::zero();     ///< from the request to stop to the stop tokens
     mailbox_limits mail = {};              ///< of each loop
     io_context::options ring = {256, 4096};
+    /// SIGUSR1 prints what every task awaits to stderr, loop after loop; one that does not turn
+    /// holds up those behind it.
+    bool print_tasks_on_usr1 = false;
+    /// As run_options has it, on each loop.
+    duration slow_resume = default_slow_resume;
 };
 static_assert(std::is_trivially_destructible_v<runtime_options>);
 
@@ -142,6 +148,15 @@ private:
         explicit grace_timer(runtime& self) noexcept;
         runtime& self_;
     };
+    /// Goes from loop to loop, each of which prints its tasks, and home to loop 0.
+    struct print_round : message {
+        explicit print_round(runtime& self) noexcept;
+        void begin() noexcept;
+        void go_on() noexcept;
+        runtime& self_;
+        bool is_away_ = false;  // loop 0's
+        std::size_t at_ = 0;    // of whoever has it
+    };
     struct interrupt : stop_callback {
         explicit interrupt(runtime& self) noexcept;
         runtime& self_;
@@ -178,8 +193,10 @@ private:
     const runtime_options options_;
     std::vector<int> processors_;
     std::unique_ptr<shared> shared_;
+    print_round print_round_{*this};
     std::vector<std::unique_ptr<runtime_loop>> loops_;
     std::optional<interrupt_watch> interrupts_;
+    std::optional<task_print_watch> task_prints_;
     interrupt on_interrupt_{*this};
     grace_timer grace_{*this};
     event all_finished_;

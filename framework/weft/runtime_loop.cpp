@@ -9,9 +9,10 @@ runtime_loop::runtime_loop(runtime& owner, std::size_t index) noexcept
 
 runtime_loop::~runtime_loop() = default;
 
-void runtime_loop::set_up(io_context::options ring, mailbox_limits mail) {
-    context_ = std::make_unique<io_context>(ring);
-    mail_ = std::make_unique<mailbox>(*context_, mail);
+void runtime_loop::set_up(const runtime_options& wanted) {
+    context_ = std::make_unique<io_context>(wanted.ring);
+    context_->warn_of_slow_resumes(wanted.slow_resume);
+    mail_ = std::make_unique<mailbox>(*context_, wanted.mail);
 }
 
 void runtime_loop::connect(const std::vector<std::unique_ptr<runtime_loop>>& all) {

@@ -60,7 +60,7 @@ private:
         action what_;
     };
 
-    void set_up(io_context::options ring, mailbox_limits mail);
+    void set_up(const struct runtime_options& wanted);
     void connect(const std::vector<std::unique_ptr<runtime_loop>>& all);
     void tear_down() noexcept;
     /// Runs what comes, until the runtime says `finish` and all tasks have ended.

@@ -26,19 +26,28 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
+    bool await_suspend(std::coroutine_handle<Promise> caller,
+                       trace::location where = trace::location::current()) noexcept {
+        note_wait(caller.promise(), note_, where);
         return suspend(caller, caller.promise().environment());
     }
-    decltype(auto) await_resume() { return inner_.await_resume(); }
+    decltype(auto) await_resume() {
+        note_.resumed();
+        return inner_.await_resume();
+    }
 
     bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
         in_ = environment{in.scheduler, stop_token{}};
+        if constexpr (requires { inner_.note(); }) note_.set_inner(inner_.note());
         return inner_.suspend(caller, in_);
     }
+
+    [[nodiscard]] trace::wait_note& note() noexcept { return note_; }
 
 private:
     Inner inner_;
     environment in_;
+    [[no_unique_address]] trace::wait_note note_{trace::shielded_kind};
 };
 
 /// Awaits `awaitable` under no stop token at all. Completes when it has, with what it returns or

@@ -166,6 +166,9 @@ public:
         if (frame_) frame_.destroy();
     }
 
+    /// False once it has been moved from.
+    explicit operator bool() const noexcept { return bool(frame_); }
+
     /// Runs the task to its first suspension. True: it has finished, and `listener` is not told.
     /// Both arguments must outlive the run.
     bool start(const environment& in, task_listener& listener) noexcept {

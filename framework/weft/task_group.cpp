@@ -12,10 +12,12 @@ class task_group::child : public frame_allocated,
                           public task_listener {
 public:
     child(completion on_turn, task_group& group) noexcept
-        : operation{on_turn}, task_listener{&on_finished, trace::owner{&group}}, group_{group} {}
+        : operation{on_turn},
+          task_listener{&on_finished, trace::owner{static_cast<join_scope*>(&group)}},
+          group_{group} {}
     virtual ~child() = default;
 
-    void post_to_group() noexcept { post_now(*group_.in_.scheduler); }
+    void post_to_group() noexcept { post_now(*group_.environment().scheduler); }
 
 protected:
     task_group& group_;
@@ -41,7 +43,7 @@ private:
         if (!me.is_started_) {
             me.is_started_ = true;
             me.reset();
-            if (!me.running_.start(me.group_.in_, me)) return;
+            if (!me.running_.start(me.group_.environment(), me)) return;
         }
         me.end();
     }
@@ -61,13 +63,10 @@ private:
     bool is_started_ = false;
 };
 
-task_group::task_group(const weft::environment& in) noexcept
-    : stop_{in.stop}, in_{in.scheduler, stop_.token()} {}
+task_group::task_group(const weft::environment& in) noexcept : join_scope{in} {}
 
 task_group::~task_group() {
     assert(empty() && "a task group was destroyed before it was joined");
-    assert(first_exception_ == nullptr && !first_error_ &&
-           "a task group was destroyed with a failure that no join has reported");
     while (!children_.empty()) delete &children_.front();
 }
 
@@ -81,34 +80,8 @@ void task_group::spawn(task<result<void>> body, trace::task_name name) {
 
 void task_group::adopt(child& made) noexcept {
     children_.push_back(made);
-    ++size_;
+    child_began();
     made.post_to_group();
-}
-
-void task_group::cancel() noexcept {
-    was_canceled_ = true;
-    stop_.request_stop();
-}
-
-void task_group::child_ended(std::exception_ptr exception, std::error_code error) noexcept {
-    --size_;
-    const bool failed =
-        exception != nullptr || (error && !(was_canceled_ && error == errc::canceled));
-    if (failed && first_exception_ == nullptr && !first_error_) {
-        first_exception_ = std::move(exception);
-        first_error_ = error;
-        stop_.request_stop();
-    }
-    if (empty() && joiner_ != nullptr) joiner_->post();
-}
-
-result<void> task_group::take_outcome() {
-    const std::error_code error = std::exchange(first_error_, {});
-    if (first_exception_ != nullptr) {
-        std::rethrow_exception(std::exchange(first_exception_, nullptr));
-    }
-    if (error) return error;
-    return {};
 }
 
 }  // namespace weft

@@ -7,52 +7,28 @@
 // a group of one's own (`task_group group{co_await current_environment()}`) is for those who can
 // promise it. Stopping the parent stops the children.
 
-#include <weft/awaiter.hpp>
+#include <weft/base/intrusive_list.hpp>
 #include <weft/base/result.hpp>
-#include <weft/errc.hpp>
-#include <weft/io/scheduler.hpp>
+#include <weft/join_scope.hpp>
 #include <weft/stop.hpp>
 #include <weft/task.hpp>
 
-#include <cstddef>
-#include <exception>
 #include <functional>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
 namespace weft {
 
-class task_group {
+class task_group : public join_scope {
     class child;
     template <class T>
     class child_of;
 
-    class join_operation : public operation {
-    public:
-        using ignores_stop = void;  // the stop reaches the children, and they are waited for
-        static constexpr std::string_view trace_name = "task_group::join";
-        join_operation(completion on_completion, task_group& group) noexcept
-            : operation{on_completion}, group_{group} {}
-
-        [[nodiscard]] bool ready() const noexcept { return group_.empty(); }
-        void start(const environment& in) noexcept {
-            park(*in.scheduler, stop_token{}, group_.joiner_);
-        }
-        result<void> finish() { return group_.take_outcome(); }
-        [[nodiscard]] trace::owner trace_owner() const noexcept { return trace::owner{&group_}; }
-
-    private:
-        task_group& group_;
-    };
-
 public:
     /// A group whose children run on `in.scheduler` and stop when `in.stop` says so.
-    explicit task_group(const environment& in) noexcept;
-    task_group(const task_group&) = delete;
-    task_group& operator=(const task_group&) = delete;
-    /// Precondition: no child is left, and no failure that no join() has reported. A debug build
-    /// aborts otherwise; a release build destroys the children where they are suspended.
+    explicit task_group(const weft::environment& in) noexcept;
+    /// Precondition: no child is left. A debug build aborts otherwise; a release build destroys the
+    /// children where they are suspended.
     ~task_group();
 
     /// Hands `body` to the group. It starts from the run queue, not in here, and it starts even if
@@ -71,32 +47,10 @@ public:
         static_assert(std::is_void_v<NoTask>, "spawn takes a task, by value: move it");
     }
 
-    /// Completes when no child is left. Throws the exception or returns the error of the child that
-    /// failed first. That a child was `canceled` is no failure if `cancel()` was called. One join
-    /// at a time. A stop request reaches the children, not this wait.
-    [[nodiscard]] awaiter<join_operation> join() noexcept { return awaiter<join_operation>{*this}; }
-
-    /// Asks all children to stop, those spawned later too.
-    void cancel() noexcept;
-
-    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    /// What the children see.
-    [[nodiscard]] const weft::environment& environment() const noexcept { return in_; }
-
 private:
     void adopt(child& made) noexcept;
-    void child_ended(std::exception_ptr exception, std::error_code error) noexcept;
-    result<void> take_outcome();
 
-    stop_source stop_;
-    weft::environment in_;
     intrusive_list<child, child> children_;
-    std::size_t size_ = 0;
-    operation* joiner_ = nullptr;
-    std::exception_ptr first_exception_;
-    std::error_code first_error_;
-    bool was_canceled_ = false;
 };
 
 /// Runs `body(group, arguments…)`, a task of void or result<void>, as the first child of a new

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <mutex>
 #include <type_traits>
+#include <utility>
 
 namespace weft::traced {
 namespace {
@@ -28,9 +29,12 @@ registry::~registry() {
     tasks_.clear();
 }
 
-record::~record() {
-    if (awaits_ != nullptr) awaits_->waiter_ = nullptr;
-    if (is_linked() && registry_->last_run_ == this) registry_->last_run_ = nullptr;
+void record::end() noexcept {
+    if (awaits_ != nullptr) std::exchange(awaits_, nullptr)->waiter_ = nullptr;
+    if (!is_linked()) return;  // also when the loop is gone
+    if (registry_->last_run_ == this) registry_->last_run_ = nullptr;
+    registry_ = nullptr;
+    unlink();
 }
 
 void record::begin(weft::scheduler* on, owner starter, record_type type) noexcept {

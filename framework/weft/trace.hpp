@@ -93,8 +93,11 @@ inline constexpr wait_kind operation_kind = kind_of_operation<Operation>();
 
 inline constexpr wait_kind call_kind{wait_type::call, "task"};
 inline constexpr wait_kind fiber_kind{wait_type::call, "fiber"};
+inline constexpr wait_kind generator_kind{wait_type::call, "async_generator"};
 inline constexpr wait_kind timeout_kind{wait_type::wrapper, "with_timeout"};
+inline constexpr wait_kind shielded_kind{wait_type::wrapper, "shielded"};
 inline constexpr wait_kind when_all_kind{wait_type::join, "when_all"};
+inline constexpr wait_kind when_all_settled_kind{wait_type::join, "when_all_settled"};
 inline constexpr wait_kind when_any_kind{wait_type::join, "when_any"};
 
 /// The part of an awaiter that says what it waits for.
@@ -142,23 +145,30 @@ private:
     std::string_view text_;
 };
 
-enum class record_type : unsigned char { task, fiber };
+enum class record_type : unsigned char { task, fiber, generator, callback };
 
-/// One coroutine or fiber that has started and not ended.
+/// One coroutine, fiber or callback that has started and not ended.
 class record : public list_hook<record> {
 public:
     record() noexcept = default;
     record(const record&) = delete;
     record& operator=(const record&) = delete;
-    ~record();
+    ~record() { end(); }
 
     /// Begins: on the loop `on` (none: it is not listed), started by `starter`.
     void begin(weft::scheduler* on, owner starter, record_type type = record_type::task) noexcept;
+    /// It has ended, or is between two readings of a generator: it is not listed any more.
+    void end() noexcept;
     /// Is about to wait for `what`. An adapter has no location: it is not worth a line.
     void waits_for(wait_note& what, location where) noexcept {
         awaits_ = &what;
         what.waiter_ = this;
         where_ = where;
+    }
+
+    /// What it waited for has come; for who does not resume by the awaiter's `resumed()`.
+    void goes_on() noexcept {
+        if (awaits_ != nullptr) awaits_->resumed();
     }
 
     /// Shown in traces; what is longer than 39 bytes is cut.
@@ -245,7 +255,8 @@ struct owner {
 struct no_kind {};
 template <class Operation>
 inline constexpr no_kind operation_kind{};
-inline constexpr no_kind call_kind, fiber_kind, timeout_kind, when_all_kind, when_any_kind;
+inline constexpr no_kind call_kind, fiber_kind, generator_kind, timeout_kind, shielded_kind,
+    when_all_kind, when_all_settled_kind, when_any_kind;
 
 struct wait_note {
     constexpr explicit wait_note(no_kind, owner = {}) noexcept {}
@@ -260,9 +271,11 @@ struct task_name {
     constexpr task_name(const char*) noexcept {}
     constexpr task_name(const std::string&) noexcept {}
 };
-enum class record_type : unsigned char { task, fiber };
+enum class record_type : unsigned char { task, fiber, generator, callback };
 struct record {
     void begin(weft::scheduler*, owner, record_type = record_type::task) noexcept {}
+    void end() noexcept {}
+    void goes_on() noexcept {}
     void waits_for(wait_note&, location) noexcept {}
     void set_name(task_name) noexcept {}
 };

@@ -9,11 +9,8 @@
 #include <weft/branches.hpp>
 
 #include <cassert>
-#include <coroutine>
-#include <cstddef>
 #include <exception>
 #include <optional>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -63,83 +60,27 @@ private:
     std::exception_ptr exception_;
 };
 
-template <class... Ts>
-class [[nodiscard]] when_all_settled_awaiter {
-public:
-    explicit when_all_settled_awaiter(task<Ts>&&... bodies) noexcept
-        : branches_{std::move(bodies)...} {}
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        return suspend(caller, caller.promise().environment());
+struct when_all_settled_rule {
+    static constexpr auto stops = branch_join::stops_others::on_nothing;
+    static constexpr const auto& kind = trace::when_all_settled_kind;
+    template <class Branches>
+    static auto outcome(Branches& branches, const branch_join& /*join*/) {
+        return branches.collect([]<class T>(branch<T>& each) { return settled<T>{each}; });
     }
-    std::tuple<settled<Ts>...> await_resume() {
-        return std::apply(
-            [](auto&... each) { return std::tuple<settled<Ts>...>{settled<Ts>{each}...}; },
-            branches_);
-    }
-
-    bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
-        join_.begin(caller, in, sizeof...(Ts));
-        std::apply(
-            [this](auto&... each) {
-                std::size_t index = 0;
-                (each.start(join_, index++), ...);
-            },
-            branches_);
-        return join_.end();
-    }
-
-private:
-    branch_join join_{branch_join::stops_others::on_nothing};
-    std::tuple<branch<Ts>...> branches_;
-};
-
-template <class T>
-class [[nodiscard]] when_all_settled_of_vector {
-public:
-    explicit when_all_settled_of_vector(std::vector<task<T>>&& bodies) {
-        branches_.reserve(bodies.size());
-        for (task<T>& body : bodies) branches_.emplace_back(std::move(body));
-    }
-
-    [[nodiscard]] bool await_ready() const noexcept { return branches_.empty(); }
-    template <environment_promise Promise>
-    bool await_suspend(std::coroutine_handle<Promise> caller) noexcept {
-        return suspend(caller, caller.promise().environment());
-    }
-    std::vector<settled<T>> await_resume() {
-        std::vector<settled<T>> outcomes;
-        outcomes.reserve(branches_.size());
-        for (branch<T>& each : branches_) outcomes.emplace_back(each);
-        return outcomes;
-    }
-
-    bool suspend(std::coroutine_handle<> caller, const environment& in) noexcept {
-        join_.begin(caller, in, branches_.size());
-        std::size_t index = 0;
-        for (branch<T>& each : branches_) each.start(join_, index++);
-        return join_.end();
-    }
-
-private:
-    branch_join join_{branch_join::stops_others::on_nothing};
-    std::vector<branch<T>> branches_;
 };
 
 /// Completes when all have, with a tuple of settled<T>, in their order. Resumes where the last one
 /// ended. A stop request reaches all of them.
 template <class... Awaitables>
 [[nodiscard]] auto when_all_settled(Awaitables&&... awaitables) {
-    return when_all_settled_awaiter<task_value_t<Awaitables>...>{
+    return branches_awaiter<when_all_settled_rule, branch_tuple<task_value_t<Awaitables>...>>{
         as_task(std::forward<Awaitables>(awaitables))...};
 }
 
 /// The same for any number of tasks of one type; completes with a vector in their order.
 template <class T>
-[[nodiscard]] when_all_settled_of_vector<T> when_all_settled(std::vector<task<T>> tasks) {
-    return when_all_settled_of_vector<T>{std::move(tasks)};
+[[nodiscard]] auto when_all_settled(std::vector<task<T>> tasks) {
+    return branches_awaiter<when_all_settled_rule, branch_vector<T>>{std::move(tasks)};
 }
 
 }  // namespace weft

@@ -101,7 +101,8 @@ private:
     alarm alarm_;
     stop_source stop_;
     environment in_;
-    [[no_unique_address]] trace::wait_note note_{trace::timeout_kind};
+    [[no_unique_address]] trace::wait_note note_{
+        Outer == outer_stop::followed ? trace::timeout_kind : trace::shielded_kind};
     bool expired_ = false;
 };
 

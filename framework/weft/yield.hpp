@@ -4,10 +4,13 @@
 #include <weft/awaiter.hpp>
 #include <weft/io/scheduler.hpp>
 
+#include <string_view>
+
 namespace weft {
 
 class yield_operation : public operation {
 public:
+    static constexpr std::string_view trace_name = "yield";
     using ignores_stop = void;
     explicit yield_operation(completion on_completion) noexcept : operation{on_completion} {}
 

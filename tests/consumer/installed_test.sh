@@ -29,7 +29,24 @@ cmake -S "$source/tests/consumer" -B "$place/build" -G "$(from_cache CMAKE_GENER
     -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
 cmake --build "$place/build"
 
-for part in base framework netstack_core posix netstack; do
+for part in base framework netstack_core posix netstack testing; do
     echo "== use_$part"
     "$place/build/use_$part"
 done
+
+echo "== readme"
+unshare -n bash -s "$place/build/readme" <<'SH'
+set -euo pipefail
+ip link set lo up
+"$1" kernel: &
+server=$!
+for _ in $(seq 200); do
+    if { exec 3<>/dev/tcp/127.0.0.1/7777; } 2>/dev/null; then break; fi
+    sleep 0.05
+done
+echo hello >&3
+read -r -t 20 line <&3
+[ "$line" = hello ]
+kill "$server"
+wait "$server"
+SH

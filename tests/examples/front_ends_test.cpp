@@ -1,12 +1,8 @@
 // The example servers in their three front ends, on simulated wires: they answer alike, to the
 // segment.
-#include "common/front_end.hpp"
-#include "echo_server/callback.hpp"
-#include "echo_server/coroutine.hpp"
-#include "echo_server/fiber.hpp"
-#include "http_server/callback.hpp"
-#include "http_server/coroutine.hpp"
-#include "http_server/fiber.hpp"
+#include "echo_server/front_ends.hpp"
+#include "common/accept_all.hpp"
+#include "http_server/front_ends.hpp"
 #include "sim/two_hosts.hpp"
 
 #include <doctest/doctest.h>
@@ -31,20 +27,10 @@ using namespace weft::sim::test;
 constexpr std::array front_ends{front_end::coroutine, front_end::fiber, front_end::callback};
 
 task<result<void>> serve(front_end how, tcp_listener& from, echo_server::service& with) {
-    switch (how) {
-        case front_end::coroutine: break;
-        case front_end::fiber: return echo_server::fiber::serve_all(from, with);
-        case front_end::callback: return echo_server::callback::serve_all(from, with);
-    }
-    return echo_server::coroutine::serve_all(from, with);
+    return examples::accept_all<echo_server::front_ends>(how, from, with);
 }
 task<result<void>> serve(front_end how, tcp_listener& from, http_server::service& with) {
-    switch (how) {
-        case front_end::coroutine: break;
-        case front_end::fiber: return http_server::fiber::serve_all(from, with);
-        case front_end::callback: return http_server::callback::serve_all(from, with);
-    }
-    return http_server::coroutine::serve_all(from, with);
+    return examples::accept_all<http_server::front_ends>(how, from, with);
 }
 
 /// Every segment of a run, as text.

@@ -23,7 +23,7 @@ using weft::duration;
 using weft::result;
 using weft::scheduler;
 using weft::task;
-using weft::test::abandoned;
+using weft::test::started;
 using weft::test::has_assertions;
 using weft::test::last_words;
 using weft::test::run;
@@ -242,15 +242,15 @@ TEST_CASE(
         std::vector<int> got;
         std::vector<int> lost;
         {
-            abandoned handed{loop, receives_one(values, lost)};
-            abandoned next{loop, receives_one(values, got)};
+            started handed{loop, receives_one(values, lost)};
+            started next{loop, receives_one(values, got)};
             REQUIRE(values.try_send(std::make_unique<int>(1)).has_value());
             handed.abandon();
             loop.run();
             CHECK(got == std::vector{1});
         }
         {
-            abandoned handed{loop, receives_one(values, lost)};
+            started handed{loop, receives_one(values, lost)};
             REQUIRE(values.try_send(std::make_unique<int>(2)).has_value());
             for (std::uint32_t i = 0; i < capacity; ++i) {
                 REQUIRE(values.try_send(std::make_unique<int>(3)).has_value());
@@ -295,7 +295,7 @@ TEST_CASE("a channel that dies before those who wait on it says so") {
               scheduler loop{scheduler::clock::virtual_time};
               auto values = std::make_unique<channel<owned>>(1u);
               std::vector<int> got;
-              abandoned waits{loop, receives_one(*values, got)};
+              started waits{loop, receives_one(*values, got)};
               values.reset();
           }).find("a channel outlives its receivers") != std::string::npos);
 }

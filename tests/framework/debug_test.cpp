@@ -1,6 +1,9 @@
+#include "trace_lines.hpp"
+
 #include <doctest/doctest.h>
 #include <weft/debug.hpp>
 #include <weft/frame_allocator.hpp>
+#include <weft/run.hpp>
 #include <weft/sleep.hpp>
 #include <weft/sync/event.hpp>
 #include <weft/task_group.hpp>
@@ -9,11 +12,16 @@
 #include <weft/with_timeout.hpp>
 #include <weft/yield.hpp>
 
+#include <signal.h>
+
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <regex>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 using namespace std::chrono_literals;
 using weft::result;
@@ -22,33 +30,9 @@ using weft::task;
 
 namespace {
 
-/// Starts `body` and gives what a trace says once nothing runs any more but the clock stands still.
-std::string trace_of(task<void> (*body)(weft::event&)) {
-    scheduler loop{scheduler::clock::virtual_time};
-    std::string text;
-    const auto watch = [](scheduler& on, std::string& into, weft::event& over) -> task<> {
-        (void)co_await weft::sleep_for(10ms);
-        into = weft::debug::describe_tasks(on);
-        over.set();
-    };
-    const auto main = [](auto make, auto look, scheduler& on, std::string& into) -> task<> {
-        weft::event over;
-        (void)co_await weft::when_all(make(over), look(on, into, over));
-    };
-    const auto make = [&](weft::event& over) { return body(over); };
-    loop.run_until_done(main(make, watch, loop, text));
-    CHECK(weft::debug::task_count(loop) == 0);
-    return text;
-}
-
-/// What a trace says of `body`, the first branch below the test's own when_all, line numbers and
-/// the folder left out.
-std::string lines_of(task<void> (*body)(weft::event&)) {
-    std::string text = trace_of(body);
-    const std::size_t begin = text.find("  * ") + 4;
-    text = text.substr(begin, text.find("\n  * ", begin) - begin);
-    return std::regex_replace(text, std::regex{R"( at [a-z_/]*/([a-z_.]*):\d+)"}, " at $1");
-}
+using trace_lines::lines_of;
+using trace_lines::stderr_of;
+using trace_lines::trace_of;
 
 task<> leaf(weft::event& over) { (void)co_await over.wait(); }
 task<> middle(weft::event& over) { co_await leaf(over); }
@@ -110,7 +94,7 @@ TEST_CASE("children of a group stand below the task that joins it, by name where
     CHECK(lines_of(group) ==
           "group at debug_test.cpp\n"
           "    weft::with_task_group at task_group.hpp\n"
-          "    awaits task_group::join\n"
+          "    awaits group::join\n"
           "    * group(weft::event&)::lambda at debug_test.cpp\n"
           "      awaits event::wait\n"
           "    * \"first child\": leaf at debug_test.cpp\n"
@@ -201,7 +185,8 @@ TEST_CASE("frames in use are counted by size") {
     const std::uint64_t before = frames();
     weft::event over;
     {
-        const task<> unstarted = leaf(over);
+        std::vector<task<>> unstarted;  // elsewhere, or the compiler needs no frame
+        unstarted.push_back(leaf(over));
         CHECK(frames() == before + 1);
         scheduler loop{scheduler::clock::virtual_time};
         const std::string text = weft::debug::describe_tasks(loop);
@@ -211,12 +196,76 @@ TEST_CASE("frames in use are counted by size") {
     CHECK(frames() == before);
     const auto large = [](weft::event& awaited) -> task<int> {
         std::array<int, 4096> kept{};
+        static const int* volatile seen_by_others = nullptr;  // or it may be left away
+        seen_by_others = kept.data();
         (void)co_await awaited.wait();
-        co_return kept[7];
+        co_return seen_by_others[7];
     };
-    const task<int> unstarted = large(over);
+    std::vector<task<int>> unstarted;
+    unstarted.push_back(large(over));
     const auto alive = weft::frame_allocator::alive();
+    REQUIRE(!alive.empty());
     CHECK(alive.back().up_to_bytes == 0);
     CHECK(alive.back().count == 1);
 }
 }  // TEST_SUITE("framework.debug.names")
+
+namespace {
+
+task<> blocks_the_loop() {
+    co_await weft::set_task_name("the blocker");
+    co_await weft::yield();
+    std::this_thread::sleep_for(30ms);
+    co_await weft::yield();
+}
+
+task<> leaf_with_time(weft::event& over) { (void)co_await weft::with_timeout(50ms, over.wait()); }
+
+task<> asks_by_signal(weft::event& over) {
+    ::raise(SIGUSR1);
+    (void)co_await weft::with_timeout(50ms, over.wait());
+}
+
+task<> asked_while_a_child_waits(weft::event& over) {
+    (void)co_await weft::when_all(asks_by_signal(over), leaf_with_time(over));
+}
+
+}  // namespace
+
+TEST_SUITE("framework.debug.slow_resumes") {
+TEST_CASE("a coroutine that blocks the loop is logged, with its name and where it went on") {
+    const std::string text = stderr_of([] {
+        scheduler loop;
+        loop.warn_of_slow_resumes(20ms);
+        loop.run_until_done(blocks_the_loop());
+    });
+    CAPTURE(text);
+    CHECK(text.find("a coroutine kept the loop for ") != std::string::npos);
+    if (!weft::async_trace) return;
+    CHECK(std::regex_search(
+        text, std::regex{R"(it went on in blocks_the_loop at .*debug_test.cpp:\d+ )"
+                         R"(and now waits in blocks_the_loop at .*:\d+ \("the blocker"\))"}));
+}
+
+TEST_CASE("nothing is said of a loop that was not asked to watch") {
+    const std::string text = stderr_of([] {
+        scheduler loop;
+        loop.run_until_done(blocks_the_loop());
+    });
+    CHECK(text == "");
+}
+}  // TEST_SUITE("framework.debug.slow_resumes")
+
+TEST_SUITE("framework.debug.signal") {
+TEST_CASE("SIGUSR1 prints the tasks of a program that asked for it, and the program goes on") {
+    const std::string text = stderr_of([] {
+        weft::event over;
+        weft::run(asked_while_a_child_waits(over), {.print_tasks_on_usr1 = true});
+    });
+    CAPTURE(text);
+    CHECK(text.find(" frames and the like of this thread: ") != std::string::npos);
+    if (!weft::async_trace) return;
+    CHECK(text.find("* asks_by_signal at framework/debug_test.cpp:") != std::string::npos);
+    CHECK(text.find("* leaf_with_time at framework/debug_test.cpp:") != std::string::npos);
+}
+}  // TEST_SUITE("framework.debug.signal")

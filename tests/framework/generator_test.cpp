@@ -343,7 +343,7 @@ TEST_CASE("a reader that is destroyed within a next() takes the generator with i
     };
     bool went_on = false;
     {
-        weft::test::abandoned reads{loop, reader(went_on)};
+        weft::test::started reads{loop, reader(went_on)};
         CHECK(counted::alive == 1);
     }
     loop.run();

@@ -3,6 +3,7 @@
 
 #include <weft/io/copy.hpp>
 #include <weft/io/file.hpp>
+#include <weft/io/offload_pool.hpp>
 #include <weft/when_all.hpp>
 #include <weft/with_timeout.hpp>
 
@@ -256,9 +257,8 @@ TEST_CASE("out of descriptors, a copy is an error that moved nothing, and runs l
     weft::io_context io;
     const auto scarce_then_not = [](std::string path) -> task<> {
         const result<file> from = co_await file::open(path);
-        const result<file> to =
-            co_await file::open(path + ".copy", {.mode = access::write, .create = true});
-        copy_job job{from.value().descriptor(), to.value().descriptor()};
+        socket_pair sockets;
+        copy_job job{from.value().descriptor(), sockets.writer.descriptor()};
         {
             const no_descriptors_left scarce;
             const auto failed = co_await job.run();
@@ -267,8 +267,61 @@ TEST_CASE("out of descriptors, a copy is an error that moved nothing, and runs l
         CHECK(job.copied() == 0);
         const auto done = co_await job.run();
         CHECK(done.has_value());
+        (void)co_await sockets.writer.close();
+        CHECK((co_await read_all(sockets.reader)) == "text");
     };
     io.run_until_done(scarce_then_not(folder / "file"));
-    CHECK(folder.read("file.copy") == "text");
+}
+
+TEST_CASE("from file to file a stop tells exactly how far a copy came, and no pipe is needed") {
+    const scratch_folder folder;
+    const std::string text = long_text(30'000'000);  // several calls of the kernel's
+    folder.write("file", text);
+    weft::io_context io;
+    const auto in_steps = [](std::string path, std::size_t whole) -> task<> {
+        const result<file> from = co_await file::open(path);
+        const result<file> to =
+            co_await file::open(path + ".copy", {.mode = access::write, .create = true});
+        copy_job job{from.value().descriptor(), to.value().descriptor()};
+        (void)co_await weft::offload_pool::shared().run([] { return 0; });  // its threads are there
+        const no_descriptors_left scarce;
+        std::uint64_t before = 0;
+        int stops = 0;
+        for (;; ++stops) {
+            const auto ran = co_await weft::with_timeout(1ms, job.run());
+            const auto status = co_await to->status();
+            CHECK(status.value().size_bytes == job.copied());
+            CHECK(job.held() == 0);
+            if (ran.has_value()) break;
+            REQUIRE(ran.error() == weft::errc::timed_out);
+            CHECK(job.copied() >= before);
+            before = job.copied();
+        }
+        CHECK(stops > 0);
+        CHECK(job.copied() == whole);
+    };
+    io.run_until_done(in_steps(folder / "file", text.size()));
+    CHECK(folder.read("file.copy") == text);
+}
+
+TEST_CASE("a file without a size, whose text is made while it is read, is copied whole") {
+    const scratch_folder folder;
+    weft::io_context io;
+    const auto copied = io.run_until_done(between_files(
+        "/proc/version", folder / "copy", {.mode = access::write, .create = true}, {}));
+    CHECK(copied.value() > 0);
+    CHECK(folder.read("copy").starts_with("Linux version"));
+    CHECK(folder.read("copy").size() == copied.value());
+}
+
+TEST_CASE("a file that is copied over itself further on is what splicing makes of it") {
+    const scratch_folder folder;
+    folder.write("file", "0123456789");
+    weft::io_context io;
+    const auto copied = io.run_until_done(
+        between_files(folder / "file", folder / "file", {.mode = access::read_write},
+                      {.from_offset = 0, .to_offset = 5, .bytes = 5}));
+    CHECK(copied.value() == 5);
+    CHECK(folder.read("file") == "0123401234");
 }
 }  // TEST_SUITE("framework.copy")

@@ -1,4 +1,6 @@
 // Files, descriptors and the loop, awaited from tasks.
+#include "io_scratch.hpp"
+
 #include <doctest/doctest.h>
 #include <weft/io/file.hpp>
 #include <weft/io/io_context.hpp>
@@ -10,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -23,24 +24,7 @@ using weft::file;
 using weft::file_options;
 using weft::task;
 using access = weft::file_options::access;
-
-/// A folder that goes with the test.
-class scratch_folder {
-public:
-    scratch_folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "weft_XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~scratch_folder() { std::filesystem::remove_all(path_); }
-    [[nodiscard]] std::string operator/(std::string_view name) const {
-        return (path_ / name).string();
-    }
-    [[nodiscard]] std::string path() const { return path_.string(); }
-
-private:
-    std::filesystem::path path_;
-};
+using weft::test::scratch_folder;
 
 /// Requests a stop from inside the loop, when its no-operation completes.
 struct stopper : weft::ring_completion {

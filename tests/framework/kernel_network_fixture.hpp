@@ -57,7 +57,8 @@ inline task<connected_pair> connect_pair(kernel::network& network,
 }
 
 struct fixture {
-    explicit fixture(kernel::network_options options = {}) : network{io, options} {}
+    explicit fixture(kernel::network_options options = {}, io_context::options ring = {})
+        : io{ring}, network{io, options} {}
 
     /// Runs `body(network, arguments…)`, a task, to its end.
     template <class Body, class... Arguments>

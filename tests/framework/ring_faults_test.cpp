@@ -5,15 +5,19 @@
 #include <weft/io/directory.hpp>
 #include <weft/io/file.hpp>
 #include <weft/io/process.hpp>
+#include <weft/io/ring_buffers.hpp>
 #include <weft/task_group.hpp>
 #include <weft/test/ring_faults.hpp>
 #include <weft/when_all.hpp>
 #include <weft/with_timeout.hpp>
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <vector>
 
 namespace {
@@ -136,6 +140,103 @@ std::vector<int> answers_with(std::uint64_t seed) {
     }
     return answers;
 }
+
+/// Two ends of a stream of bytes.
+class socket_pair {
+public:
+    socket_pair() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) == 0); }
+    socket_pair(const socket_pair&) = delete;
+    socket_pair& operator=(const socket_pair&) = delete;
+    ~socket_pair() {
+        ::close(ends_[0]);
+        close_writer();
+    }
+    void write(std::string_view text) const {
+        REQUIRE(::write(ends_[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    }
+    void close_writer() {
+        if (ends_[1] >= 0) ::close(ends_[1]);
+        ends_[1] = -1;
+    }
+    [[nodiscard]] int reader() const noexcept { return ends_[0]; }
+
+private:
+    int ends_[2] = {-1, -1};
+};
+
+/// Receives into buffers that the kernel chooses, and keeps what each answer brought.
+class chosen_receive : weft::ring_completion {
+public:
+    chosen_receive(weft::ring& on, int fd) : ring_completion{&answered}, ring_{on}, fd_{fd} {}
+    ~chosen_receive() { ring_.withdraw(*this); }
+
+    void start() { ring_.receive_all(*this, fd_, buffers_.group(), 1U << 20); }
+    /// One turn of a loop.
+    void turn() {
+        ring_.enter(1ms);
+        ring_.reap(64);
+    }
+    using ring_completion::is_in_flight;
+    [[nodiscard]] std::string all() const {
+        std::string text;
+        for (const std::string& part : parts) text += part;
+        return text;
+    }
+
+    std::vector<std::string> parts;
+    bool has_ended = false;  // the answer was 0
+
+private:
+    static void answered(ring_completion& done, int answer, unsigned flags) noexcept {
+        auto& self = static_cast<chosen_receive&>(done);
+        self.has_ended = self.has_ended || answer == 0;
+        const std::optional<std::uint16_t> buffer = weft::ring::buffer_of(flags);
+        if (!buffer) return;
+        const std::span<std::byte> came = self.buffers_.at(*buffer);
+        self.parts.emplace_back(reinterpret_cast<const char*>(came.data()),
+                                static_cast<std::size_t>(std::max(answer, 0)));
+        self.buffers_.give_back(*buffer);
+    }
+
+    weft::ring& ring_;
+    int fd_;
+    weft::ring_buffers buffers_{ring_, 8, 16U << 10};
+};
+
+/// What 50,000 bytes come in, each receive made again when it has ended.
+std::vector<std::size_t> parts_received(std::uint64_t seed, how_often when) {
+    weft::ring ring;
+    socket_pair stream;
+    ring_faults faults{ring, seed};
+    faults.shorten(ring_request::receive, when);
+    chosen_receive receive{ring, stream.reader()};
+    const std::string text = long_text(50'000);
+    stream.write(text);
+    stream.close_writer();
+    for (int turns = 0; !receive.has_ended && turns < 10'000; ++turns) {
+        if (!receive.is_in_flight()) receive.start();
+        receive.turn();
+    }
+    CHECK(receive.all() == text);
+    CHECK(faults.statistics().shortened > 0);
+    std::vector<std::size_t> sizes;
+    for (const std::string& part : receive.parts) sizes.push_back(part.size());
+    return sizes;
+}
+
+/// Remembers the flags of the answers.
+struct flag_recorder : weft::ring_completion {
+    flag_recorder() noexcept
+        : ring_completion{[](ring_completion& self, int came, unsigned flags) noexcept {
+              auto& mine = static_cast<flag_recorder&>(self);
+              if (weft::ring::is_release(flags)) {
+                  mine.order += 'r';
+              } else {
+                  mine.order += came >= 0 ? 'a' : 'e';
+              }
+          }} {}
+    std::string order;
+};
 
 task<> yields(int times) {
     for (int i = 0; i < times; ++i) (void)co_await weft::sleep_for(100us);
@@ -316,6 +417,102 @@ TEST_CASE("a seed replays, and another one is another run") {
     CHECK(std::ranges::count(first, -EINTR) > 5);
     CHECK(std::ranges::count(first, 100) > 5);
     CHECK(std::ranges::count_if(first, [](int bytes) { return bytes > 0 && bytes < 100; }) > 5);
+}
+
+TEST_CASE("a shortened receive into the kernel's buffers ends, and the rest comes to the next") {
+    const auto is_short = [](std::size_t bytes) { return bytes < 4096; };
+    const std::vector<std::size_t> sizes = parts_received(5, {});
+    CHECK(sizes.size() > 12);
+    CHECK(std::ranges::all_of(sizes, is_short));
+    CHECK(parts_received(5, {}) == sizes);
+    CHECK(parts_received(6, {}) != sizes);
+    const std::vector<std::size_t> one_short = parts_received(5, {.one_in = 1, .times = 1});
+    CHECK(is_short(one_short.front()));
+    CHECK(std::ranges::count(one_short, std::size_t{16} << 10) > 0);
+}
+
+TEST_CASE("all answers to a request that is late are late, in their order") {
+    weft::ring ring;
+    socket_pair stream;
+    ring_faults faults{ring, 2};
+    faults.delay(ring_request::receive);
+    chosen_receive receive{ring, stream.reader()};
+    receive.start();
+    receive.turn();
+    int turns_before_first = 0;
+    for (const char* word : {"one ", "two ", "three ", "four"}) {
+        stream.write(word);
+        receive.turn();
+        if (receive.parts.empty()) ++turns_before_first;
+    }
+    for (int i = 0; i < 8; ++i) receive.turn();
+    CHECK(turns_before_first > 0);
+    CHECK(receive.parts == std::vector<std::string>{"one ", "two ", "three ", "four"});
+    CHECK(receive.is_in_flight());
+    stream.close_writer();
+    receive.turn();
+    CHECK_FALSE(receive.has_ended);
+    for (int i = 0; i < 8; ++i) receive.turn();
+    CHECK(receive.has_ended);
+    CHECK(faults.statistics().delayed == 1);
+}
+
+TEST_CASE("answers that are late and go on arrive when the faults end, or go with the request") {
+    weft::ring ring;
+    socket_pair stream;
+    chosen_receive receive{ring, stream.reader()};
+    for (const bool is_withdrawn : {false, true}) {
+        std::optional<ring_faults> faults{std::in_place, ring, 2};
+        faults->delay(ring_request::receive);
+        chosen_receive other{ring, stream.reader()};
+        other.start();
+        other.turn();
+        stream.write("late");
+        other.turn();
+        CHECK(other.parts.empty());
+        if (is_withdrawn) continue;
+        faults.reset();
+        other.turn();
+        CHECK(other.parts == std::vector<std::string>{"late"});
+    }
+    CHECK(ring.in_flight() == 0);
+    stream.write("next");  // and the ring works on
+    receive.start();
+    for (int i = 0; i < 100 && receive.parts.empty(); ++i) receive.turn();
+    CHECK(receive.all() == "next");
+}
+
+TEST_CASE("a send in place that is late says first that it was sent, then that memory is free") {
+    weft::ring ring;
+    if (!ring.abilities().zero_copy_send) return;
+    const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    REQUIRE(::bind(listening, reinterpret_cast<sockaddr*>(&at), size) == 0);
+    REQUIRE(::listen(listening, 1) == 0);
+    REQUIRE(::getsockname(listening, reinterpret_cast<sockaddr*>(&at), &size) == 0);
+    const int sending = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(::connect(sending, reinterpret_cast<sockaddr*>(&at), size) == 0);
+    const std::string text = long_text(1000);
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        CAPTURE(seed);
+        ring_faults faults{ring, seed};
+        faults.delay(ring_request::send);
+        flag_recorder sent;
+        ring.send(sent, sending, bytes_of(text), weft::ring::sending::all_in_place);
+        ring.enter(0s);
+        ring.reap(64);
+        CHECK(sent.order.empty());
+        for (int i = 0; i < 1000 && sent.is_in_flight(); ++i) {
+            ring.enter(1ms);
+            ring.reap(64);
+        }
+        CHECK(sent.order == "ar");
+    }
+    ::close(sending);
+    ::close(listening);
 }
 
 TEST_CASE("timers fire although the kernel refuses the loop again and again") {

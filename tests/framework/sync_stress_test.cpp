@@ -26,7 +26,7 @@ using weft::result;
 using weft::scheduler;
 using weft::task;
 using weft::task_group;
-using weft::test::abandoned;
+using weft::test::started;
 
 namespace {
 
@@ -221,9 +221,9 @@ TEST_CASE("mutexes: owners in the order they asked, though some give up and some
         const weft::environment in{&loop, {}};
         {
             auto gate = at.mutex.try_lock();
-            abandoned first{loop, doomed(at)};
-            abandoned second{loop, queues(at, chance)};
-            abandoned third{loop, doomed(at)};
+            started first{loop, doomed(at)};
+            started second{loop, queues(at, chance)};
+            started third{loop, doomed(at)};
             task_group group{in};
             for (int i = 0; i < 3; ++i) group.spawn(queues(at, chance));
             if (chance.roll(2) == 0) (void)loop.turn();

@@ -8,7 +8,7 @@ import tempfile
 
 import netns
 
-ON_A_TAP = ("echo_server", "echo_client", "http_server", "http_get")
+ON_A_TAP = ("echo_server", "echo_client", "http_server", "http_get", "udp_echo")
 NEEDED = {"echo_client": ["10.0.0.1:7", "--text", "x"], "http_server": ["."], "http_get": ["http://10.0.0.1/"]}
 
 
@@ -40,6 +40,21 @@ class Usage(netns.Case):
         self.assertEqual(start("http_server", ".", "--redirect", "nowhere").returncode, 2)
 
 
+    def test_a_network_that_is_none_names_the_part_that_is_wrong(self):
+        wrong = {"weft0": "'weft0'", "tun:name=x": "'tun:name=x'", "kernel:fast": "'fast'", "tap:adr=10.0.0.2/24": "'adr'",
+                 "tap:addr=10.0.0.300/24": "addr: '10.0.0.300/24'", "tap:name=a,name=b": "'name' is there twice",
+                 "tap:gw=192.0.2.1": "192.0.2.1"}
+        for name in ON_A_TAP:
+            for spec, word in wrong.items():
+                with self.subTest(name=name, spec=spec):
+                    result = start(name, *NEEDED.get(name, []), "--net", spec)
+                    self.assertEqual(result.returncode, 2)
+                    self.assertIn(word, result.stderr)
+        both = start("echo_server", "--net", "kernel:", "--tap", "weft0")
+        self.assertEqual(both.returncode, 2)
+        self.assertIn("--tap", both.stderr)
+
+
 class CannotStart(netns.Case):
     def one_line(self, result, *words):
         self.assertEqual(result.returncode, 2, result.stderr)
@@ -63,6 +78,10 @@ class CannotStart(netns.Case):
 
     def test_a_file_that_cannot_be_written(self):
         self.one_line(start("echo_server", "--pcap", "/no/such/folder/x.pcap"), "x.pcap")
+
+    def test_what_the_kernels_network_cannot_do(self):
+        for wish in (["--pcap", "x.pcap"], ["--ladder"], ["--congestion", "bbr"], ["--no-offload"]):
+            self.one_line(start("echo_server", "--net", "kernel:", *wish), wish[0], "kernel:")
 
     def test_no_permission_for_taps(self):
         without = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--ambient-caps=-net_admin"]

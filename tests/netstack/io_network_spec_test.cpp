@@ -40,6 +40,8 @@ TEST_CASE("a TAP has a name, an address and a gateway, in any order, and default
     CHECK(plain.address.to_string() == "10.0.0.2/24");
     CHECK_FALSE(plain.gateway);
     CHECK(plain.offload);
+    CHECK_FALSE(plain.software_steering);
+    CHECK_FALSE(good("tap:steer=auto").software_steering);
     const network_spec all =
         good("tap:gw=192.0.2.1,mac=02:00:00:00:00:09,addr=192.0.2.7/28,offload=off,name=tap7");
     CHECK(all.name == "tap7");
@@ -52,7 +54,7 @@ TEST_CASE("a TAP has a name, an address and a gateway, in any order, and default
 TEST_CASE("what is printed reads the same") {
     for (const char* text : {"kernel:", "tap:name=weft0,addr=10.0.0.2/24",
                              "tap:name=a,addr=192.0.2.7/28,gw=192.0.2.1,mac=02:00:00:00:00:09,"
-                             "offload=off"}) {
+                             "offload=off,steer=software"}) {
         CHECK(good(text).to_string() == text);
     }
 }
@@ -95,6 +97,7 @@ TEST_CASE("a bad value is named with its key") {
     CHECK(is_refused("tap:mac=02:00", "mac: '02:00'"));
     CHECK(is_refused("tap:mac=ff:ff:ff:ff:ff:ff", "mac:"));
     CHECK(is_refused("tap:offload=maybe", "offload: 'maybe'"));
+    CHECK(is_refused("tap:steer=by-hand", "steer: 'by-hand'"));
 }
 
 TEST_CASE("a gateway is a neighbour, and not ourselves, wherever the address stands") {

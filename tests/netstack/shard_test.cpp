@@ -18,6 +18,7 @@ using namespace weft::net;
 using weft::net::tcp::four_tuple;
 using weft::net::tcp::shard_map;
 using weft::net::tcp::shard_of;
+using weft::net::tcp::shard_of_datagram;
 
 constexpr four_tuple example{ip_address{ipv4_address{0x0a000002}},
                              ip_address{ipv4_address{0x0a000001}}, 80, 40000};
@@ -91,6 +92,18 @@ TEST_CASE("connections spread over shards of any number, whatever of the tuple i
     }
 }
 
+TEST_CASE("datagrams to common ports spread as segments do; to others, by that port's number") {
+    random_source chance{43};
+    const shard_map map{3, chance.next()};
+    for (int i = 0; i < 1000; ++i) {
+        four_tuple tuple = any_tuple(chance);
+        tuple.local_port = static_cast<std::uint16_t>(tuple.local_port % 32768);
+        CHECK(shard_of_datagram(map, tuple) == shard_of(map, tuple));
+        tuple.local_port = static_cast<std::uint16_t>(tuple.local_port + 32768);
+        CHECK(shard_of_datagram(map, tuple) == tuple.local_port % 3);
+    }
+}
+
 TEST_CASE("another seed spreads otherwise; IPv6 has an owner too") {
     random_source chance{7};
     int same = 0;
@@ -120,13 +133,16 @@ TEST_CASE("the kernel's program answers as shard_of does, and 0 for what has no 
             const four_tuple tuple = any_tuple(chance);
             const std::size_t options = 4 * (i % 11);
             REQUIRE(queue(frame_of(tuple, {.option_bytes = options})) == shard_of(map, tuple));
+            REQUIRE(queue(frame_of(tuple, {.option_bytes = options, .protocol = 17})) ==
+                    shard_of_datagram(map, tuple));
         }
         for (int i = 0; i < 300; ++i) {
             const four_tuple tuple = any_tuple(chance);
             REQUIRE(queue(frame_of(tuple, {.fragment = 0x2000})) == 0);  // the first
             REQUIRE(queue(frame_of(tuple, {.fragment = 0x0010})) == 0);  // the last
             REQUIRE(queue(frame_of(tuple, {.fragment = 0x4000})) == shard_of(map, tuple));  // DF
-            REQUIRE(queue(frame_of(tuple, {.protocol = 17})) == 0);
+            REQUIRE(queue(frame_of(tuple, {.protocol = 17, .fragment = 0x2000})) == 0);
+            REQUIRE(queue(frame_of(tuple, {.protocol = 17, .payload_bytes = 3})) == 0);
             REQUIRE(queue(frame_of(tuple, {.protocol = 1})) == 0);
             REQUIRE(queue(frame_of(tuple, {.type = 0x0806})) == 0);
             REQUIRE(queue(frame_of(tuple, {.type = 0x86dd})) == 0);

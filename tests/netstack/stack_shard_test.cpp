@@ -5,6 +5,7 @@
 #include <weft/net/ip/fragmenter.hpp>
 #include <weft/net/wire/checksum.hpp>
 #include <weft/net/wire/icmp.hpp>
+#include <weft/net/wire/udp.hpp>
 
 #include <array>
 #include <memory>
@@ -39,6 +40,12 @@ std::uint16_t port_of(std::uint32_t owner) {
 byte_string syn_packet(std::uint16_t from) {
     const raw_segment syn{tcp_header_of(from, 80, 1000, 0, wire::tcp_flags::syn)};
     return ip_packet(wire::ip_protocol::tcp, tcp_bytes(syn, peer_ip, our_ip), peer_ip, our_ip);
+}
+
+byte_string udp_bytes(std::uint16_t from, std::uint16_t to) {
+    byte_string bytes(wire::udp_header_bytes);
+    wire::emit_udp(peer_ip, our_ip, from, to, 0, 0, bytes.data());
+    return bytes;
 }
 
 /// Three stacks; what they pass on lies there until it is carried.
@@ -93,6 +100,13 @@ struct shard_set {
 std::vector<sent_frame> segments(stack_link& of) {
     std::vector<sent_frame> all = of.frames();
     std::erase_if(all, [](const sent_frame& f) { return !f.segment; });
+    return all;
+}
+
+/// The same of IP packets.
+std::vector<sent_frame> packets(stack_link& of) {
+    std::vector<sent_frame> all = of.frames();
+    std::erase_if(all, [](const sent_frame& f) { return !f.ip; });
     return all;
 }
 
@@ -230,6 +244,89 @@ TEST_CASE("an ICMP error goes to the shard whose segment it quotes, a ping stays
     CHECK(all[0].ours.counters().icmp_echo_replied == 1);
     (*opened)->abort(all[1].now);
     (*opened)->release(all[1].now);
+}
+
+TEST_CASE("a datagram goes to the socket of the shard whose it is, or is refused by that shard") {
+    shard_set all;
+    introduce(all);
+    const auto datagram_from = [](std::uint16_t from, std::uint16_t to) {
+        return ip_packet(wire::ip_protocol::udp, udp_bytes(from, to), peer_ip, our_ip);
+    };
+    std::vector<udp::socket*> bound;
+    for (std::uint32_t i = 0; i < shards; ++i) {
+        const auto made = all[i].ours.bind_udp({our_ip, 80}, {});
+        REQUIRE(made);
+        bound.push_back(*made);
+    }
+    for (std::uint32_t owner = 0; owner < shards; ++owner) {
+        for (std::uint32_t receiver = 0; receiver < shards; ++receiver) {
+            all[receiver].receive_packet(datagram_from(port_of(owner), 80));
+            CHECK(all.carry() == (receiver == owner ? 0 : 1));
+        }
+        CHECK(bound[owner]->queued() == shards);
+        // Nobody has the port above it.
+        std::uint16_t from = 1;
+        while (tcp::shard_of(map, {our_ip, peer_ip, 81, from}) != owner) ++from;
+        const std::uint32_t other = (owner + 1) % shards;
+        all[other].receive_packet(datagram_from(from, 81));
+        CHECK(all[other].frames().empty());
+        CHECK(all.carry() == 1);
+        CHECK(all[owner].ours.counters().udp_no_port == 1);
+        CHECK(packets(all[owner]).size() == 1);
+    }
+    for (std::uint32_t i = 0; i < shards; ++i) all[i].ours.close(*bound[i]);
+}
+
+TEST_CASE("UDP ports that are chosen, and all above the first of them, are one shard's") {
+    shard_set all;
+    introduce(all);
+    for (std::uint32_t i = 0; i < shards; ++i) {
+        stack& here = all[i].ours;
+        std::vector<udp::socket*> opened;
+        for (int n = 0; n < 200; ++n) {
+            const auto made = here.bind_udp({our_ip, 0}, {});
+            REQUIRE(made);
+            CHECK((*made)->local().port % shards == i);
+            opened.push_back(*made);
+        }
+        // It hears whomever it talks to.
+        all[(i + 1) % shards].receive_packet(ip_packet(
+            wire::ip_protocol::udp, udp_bytes(9, opened.front()->local().port), peer_ip, our_ip));
+        CHECK(all.carry() == 1);
+        CHECK(opened.front()->queued() == 1);
+        CHECK(here.connect(*opened.back(), {peer_ip, 9}));
+        for (udp::socket* each : opened) here.close(*each);
+        const auto foreign = static_cast<std::uint16_t>(50'002 + i);
+        CHECK(foreign % shards != i);
+        CHECK(here.bind_udp({our_ip, foreign}, {}).error() == errc::address_not_available);
+        const auto common = here.bind_udp({our_ip, 80}, {});
+        REQUIRE(common);
+        CHECK(here.connect(**common, {peer_ip, port_of((i + 1) % shards)}).error() ==
+              errc::address_not_available);
+        CHECK(here.connect(**common, {peer_ip, port_of(i)}));
+        here.close(**common);
+    }
+}
+
+TEST_CASE("an ICMP error about a datagram goes to the shard whose socket has sent it") {
+    shard_set all;
+    introduce(all);
+    const auto made = all[2].ours.bind_udp({our_ip, 0}, {});
+    REQUIRE(made);
+    REQUIRE(all[2].ours.connect(**made, {peer_ip, 9}));
+    REQUIRE(all[2].ours.send(**made, pattern(20), {peer_ip, 9}));
+    const std::vector<sent_frame> sent = packets(all[2]);
+    REQUIRE(sent.size() == 1);
+    byte_string error(8);
+    error[0] = std::byte{3};  // destination unreachable: port
+    error[1] = std::byte{3};
+    error.insert(error.end(), sent[0].bytes.begin() + wire::ethernet_header_bytes,
+                 sent[0].bytes.begin() + wire::ethernet_header_bytes + 28);
+    wire::store_be16(error.data() + 2, wire::checksum_finish(wire::checksum_partial(error)));
+    all[0].receive_packet(ip_packet(wire::ip_protocol::icmp, error, peer_ip, our_ip));
+    CHECK(all.carry() == 1);
+    CHECK(all[2].ours.counters().icmp_error_delivered == 1);
+    all[2].ours.close(**made);
 }
 
 TEST_CASE("TCP in a group's frame is dropped where it arrives (MUST-57)") {

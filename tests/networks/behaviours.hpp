@@ -3,9 +3,10 @@
 // each with a network of its own or one for both, and small tasks that tests put together.
 //
 // A `setup` has: `client()` and `server()`, models of weft::network; `server_at(port)`, where the
-// client finds what the server has opened; `silent()`, where nothing answers to a SYN; and
-// `run(task)`. The tests themselves are in behaviours.inc, which each network's source includes in
-// a suite of its own.
+// client finds what the server has opened; `silent()`, where nobody is: the kernel's loopback
+// leaves the SYN unanswered, an Ethernet the question for the link address; and `run(task)`. The
+// tests themselves are in behaviours.inc, which each network's source includes in a suite of its
+// own.
 
 #include <weft/errc.hpp>
 #include <weft/network.hpp>
@@ -13,11 +14,13 @@
 #include <weft/stop.hpp>
 #include <weft/task.hpp>
 #include <weft/task_group.hpp>
+#include <weft/test/streams.hpp>
 #include <weft/when_all.hpp>
 #include <weft/with_timeout.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -26,28 +29,15 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weft::networks::test {
 
 using namespace std::chrono_literals;
 
-inline std::span<const std::byte> bytes_of(std::string_view text) {
-    return std::as_bytes(std::span{text});
-}
-inline std::span<std::byte> room_in(std::string& text) {
-    return std::as_writable_bytes(std::span{text});
-}
-
-/// Bytes that differ from place to place.
-inline std::string pattern(std::size_t size, std::uint64_t seed = 7) {
-    std::string text(size, '\0');
-    std::uint64_t state = seed * 0x9e37'79b9'7f4a'7c15ULL + 1;
-    for (char& c : text) {
-        state = state * 6'364'136'223'846'793'005ULL + 1'442'695'040'888'963'407ULL;
-        c = static_cast<char>(state >> 56);
-    }
-    return text;
-}
+using weft::test::bytes_of;
+using weft::test::pattern;
+using weft::test::room_in;
 
 template <class Setup>
 using client_stream =
@@ -132,6 +122,86 @@ task<> read_and_tell(Stream& from, std::error_code& ended) {
     std::string piece(100, '\0');
     const auto got = co_await from.read_some(room_in(piece));
     ended = got.error();
+}
+
+/// Our end, which is behind bytes that the peer does not read.
+template <class Stream>
+task<> shut_down_and_tell(Stream& from, std::error_code& ended) {
+    const auto closed = co_await from.shutdown();
+    ended = closed.error();
+}
+
+/// Writes until the peer takes nothing more, and says how much that was. The bytes are those of
+/// `text`, over and over.
+template <class Stream>
+task<std::size_t> write_until_stuck(Stream& to, std::string_view text) {
+    constexpr std::size_t most = std::size_t{256} << 20;
+    std::size_t written = 0;
+    for (;;) {
+        const std::size_t at = written % text.size();
+        const auto took = co_await with_timeout(300ms, to.write_some(bytes_of(text.substr(at))));
+        if (!took) {
+            CHECK(took.error() == std::errc::timed_out);
+            co_return written;
+        }
+        REQUIRE(*took > 0);
+        written += *took;
+        REQUIRE(written < most);
+    }
+}
+
+/// Reads `expected` where it lies, a part of what is there at a time, on streams that can do so.
+template <class Stream>
+task<> read_in_place(Stream& from, std::string_view expected) {
+    if constexpr (viewable_stream<Stream>) {
+        CHECK(from.read_view().empty());
+        std::string all;
+        for (std::size_t most = 1; all.size() < expected.size(); most = 2 * most + 1) {
+            const auto is_there = co_await with_timeout(20s, from.readable());
+            REQUIRE_MESSAGE(is_there.has_value(), is_there.error().message());
+            const std::span<const std::byte> lying = from.read_view();
+            REQUIRE(!lying.empty());
+            const std::span<const std::byte> taken = lying.first(std::min(lying.size(), most));
+            all.append(reinterpret_cast<const char*>(taken.data()), taken.size());
+            const std::size_t left = lying.size() - taken.size();
+            from.consume(taken.size());
+            if (left != 0) CHECK(from.read_view().size() >= left);
+        }
+        CHECK(all == expected);
+        CHECK(from.read_view().empty());
+    } else {
+        std::string all(expected.size(), '\0');
+        const auto got = co_await with_timeout(20s, from.read_exactly(room_in(all)));
+        CHECK(got.has_value());
+        CHECK(all == expected);
+    }
+}
+
+/// A listener whose queue is full: it leaves SYNs that reach it unanswered.
+template <class Setup>
+struct full_server {
+    full_server() = default;
+    server_listener<Setup> listening;
+    std::vector<client_stream<Setup>> queued;
+    endpoint at;
+};
+
+template <class Setup>
+task<> fill(Setup& with, full_server<Setup>& into) {
+    auto opened = with.server().listen(std::uint16_t{0}, {.backlog = 1});
+    REQUIRE_MESSAGE(opened.has_value(), opened.error().message());
+    into.listening = std::move(*opened);
+    into.at = with.server_at(into.listening.local_endpoint().port);
+    for (;;) {
+        auto one = co_await with_timeout(500ms, with.client().connect(into.at));
+        if (!one) {
+            CHECK(one.error() == std::errc::timed_out);
+            break;
+        }
+        into.queued.push_back(std::move(*one));
+        REQUIRE(into.queued.size() < 5);
+    }
+    REQUIRE(!into.queued.empty());
 }
 
 template <class Listener>

@@ -2,7 +2,7 @@
 
 #include "two_hosts.hpp"
 
-#include <cstdlib>
+#include <weft/test/seeds.hpp>
 
 using namespace weft;
 using namespace weft::sim::test;
@@ -92,10 +92,9 @@ task<> chaos(two_hosts& on, std::uint64_t seed) {
 
 TEST_SUITE("sim.chaos") {
 TEST_CASE("programs that time out, abort and drop at random leave no connection and no memory") {
-    const char* wanted = std::getenv("WEFT_SIM_SEEDS");
-    const std::uint64_t seeds = wanted == nullptr ? 100 : std::strtoull(wanted, nullptr, 10);
+    const weft::test::seeds seeds{100};
     net::stack_counters all;
-    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    for (const std::uint64_t seed : seeds) {
         CAPTURE(seed);
         net::random_source random{seed};
         two_hosts on{seed,
@@ -121,9 +120,9 @@ TEST_CASE("programs that time out, abort and drop at random leave no connection 
         all.tcp_resets_received += here.tcp_resets_received;
     }
     // It was not idle.
-    CHECK(all.tcp_passive_opens > 5 * seeds);
-    CHECK(all.tcp_bytes_received > 10'000 * seeds);
-    CHECK(all.tcp_resets_sent > seeds);
-    CHECK(all.tcp_resets_received > seeds);
+    CHECK(all.tcp_passive_opens > 5 * seeds.size());
+    CHECK(all.tcp_bytes_received > 10'000 * seeds.size());
+    CHECK(all.tcp_resets_sent > seeds.size());
+    CHECK(all.tcp_resets_received > seeds.size());
 }
 }

@@ -1,8 +1,7 @@
 #include "two_hosts.hpp"
 
 #include <weft/net/ladder.hpp>
-
-#include <cstdlib>
+#include <weft/test/seeds.hpp>
 
 using namespace weft;
 using namespace weft::sim::test;
@@ -134,10 +133,8 @@ TEST_CASE("a wire that flips bits brings every byte right, and counts the sums t
 
 TEST_CASE(
     "0 to 30 % loss with reordering and duplication, many seeds: every byte, in order, once") {
-    // WEFT_SIM_SEEDS=5000 tries more of them.
-    const char* wanted = std::getenv("WEFT_SIM_SEEDS");
-    const std::uint64_t seeds = wanted == nullptr ? 120 : std::strtoull(wanted, nullptr, 10);
-    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const weft::test::seeds seeds{120};
+    for (const std::uint64_t seed : seeds) {
         CAPTURE(seed);
         net::random_source random{seed};
         const net::link_options wire{.loss = 0.01 * random.below(31),

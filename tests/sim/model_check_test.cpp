@@ -1,38 +1,22 @@
 // Random programs on random hostile wires, against a model of what a connection is: see
 // model_run.hpp. Each seed is a run of its own and replays to the bit.
 //
-//     WEFT_SIM_SEEDS=100000 weft_tests_sim -ts=sim.model_check                    more of them
-//     WEFT_SIM_SEED=4711 weft_tests_sim -ts=sim.model_check                       one, with its
-//     ladder WEFT_SIM_SEED=50001 WEFT_SIM_SEEDS=50000 weft_tests_sim -ts=sim.model_check from there
-//     on
+//     WEFT_SEEDS=100000 weft_tests_sim -ts=sim.model_check      more of them
+//     WEFT_SEED=4711 weft_tests_sim -ts=sim.model_check         one, with its ladder
 
 #include "model_run.hpp"
 
 #include <weft/net/ladder.hpp>
+#include <weft/test/seeds.hpp>
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
+#include <cstdint>
 
 using namespace weft;
 using namespace weft::sim::test;
 
 namespace {
-
-struct seed_range {
-    std::uint64_t first = 1;
-    std::uint64_t count = 2000;
-    bool is_replay = false;
-};
-
-seed_range wanted_seeds() {
-    seed_range range;
-    const char* first = std::getenv("WEFT_SIM_SEED");
-    const char* count = std::getenv("WEFT_SIM_SEEDS");
-    if (first != nullptr) range = {std::strtoull(first, nullptr, 10), 1, count == nullptr};
-    if (count != nullptr) range.count = std::strtoull(count, nullptr, 10);
-    return range;
-}
 
 std::string lines_of(const model_outcome& outcome) {
     std::string text;
@@ -44,14 +28,15 @@ std::string lines_of(const model_outcome& outcome) {
 
 TEST_SUITE("sim.model_check") {
 TEST_CASE("random programs on random wires: bytes in order, once, complete; nothing is left over") {
-    const seed_range seeds = wanted_seeds();
+    const weft::test::seeds seeds{2000};
+    const std::uint64_t count = seeds.size();
     model_outcome all;
     int failed = 0;
-    for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count && failed < 10;
-         ++seed) {
+    for (const std::uint64_t seed : seeds) {
+        if (failed == 10) break;
         const model_plan plan{seed};
         net::ladder ladder;
-        const model_outcome outcome = run_model(plan, seeds.is_replay ? &ladder : nullptr);
+        const model_outcome outcome = run_model(plan, seeds.is_replay() ? &ladder : nullptr);
         all.bytes_read += outcome.bytes_read;
         all.ends_seen += outcome.ends_seen;
         all.errors_seen += outcome.errors_seen;
@@ -59,20 +44,20 @@ TEST_CASE("random programs on random wires: bytes in order, once, complete; noth
         all.checks += outcome.checks;
         if (outcome.complaints.empty()) continue;
         ++failed;
-        FAIL_CHECK("replay with WEFT_SIM_SEED=" << seed << "\n"
-                                                << lines_of(outcome) << plan.to_string()
-                                                << outcome.counters
-                                                << (seeds.is_replay ? ladder.render() : ""));
+        FAIL_CHECK("replay with WEFT_SEED=" << seed << "\n"
+                                            << lines_of(outcome) << plan.to_string()
+                                            << outcome.counters
+                                            << (seeds.is_replay() ? ladder.render() : ""));
     }
-    if (seeds.is_replay) return;
-    MESSAGE(seeds.count << " seeds: " << all.bytes_read << " bytes, " << all.ends_seen << " ends, "
-                        << all.errors_seen << " errors on rude connections, " << all.never_accepted
-                        << " never accepted; " << all.checks << " checks of a connection");
+    if (seeds.is_replay()) return;
+    MESSAGE(count << " seeds: " << all.bytes_read << " bytes, " << all.ends_seen << " ends, "
+                  << all.errors_seen << " errors on rude connections, " << all.never_accepted
+                  << " never accepted; " << all.checks << " checks of a connection");
     // It was not idle.
-    CHECK(all.bytes_read > 1000 * seeds.count);
-    CHECK(all.ends_seen > seeds.count);
-    CHECK(all.checks > 100 * seeds.count);
-    CHECK(all.errors_seen > seeds.count / 4);
-    CHECK(all.never_accepted < 1 + seeds.count / 20);
+    CHECK(all.bytes_read > 1000 * count);
+    CHECK(all.ends_seen > count);
+    CHECK(all.checks > 100 * count);
+    CHECK(all.errors_seen > count / 4);
+    CHECK(all.never_accepted < 1 + count / 20);
 }
 }

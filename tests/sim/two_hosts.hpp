@@ -12,6 +12,7 @@
 #include <weft/sleep.hpp>
 #include <weft/task.hpp>
 #include <weft/task_group.hpp>
+#include <weft/test/streams.hpp>
 #include <weft/when_all.hpp>
 #include <weft/with_timeout.hpp>
 
@@ -31,6 +32,9 @@ using namespace std::chrono_literals;
 using net::tcp_listener;
 using net::tcp_stream;
 using state = net::tcp::state;
+using weft::test::pattern;
+using weft::test::read_to_end;
+using weft::test::write_and_shut_down;
 
 inline constexpr std::uint16_t port = 80;
 
@@ -73,13 +77,7 @@ struct two_hosts {
     /// Lets TIME-WAIT and whatever else is left pass.
     void settle() { world.run_for(10min); }
     /// After settle(): neither a connection nor a handle nor memory is left.
-    void check_nothing_left() {
-        for (net::host* each : {&client, &server}) {
-            CHECK(each->stack().tcp().connection_count() == 0);
-            CHECK(each->handle_count() == 0);
-        }
-        CHECK(world.bytes_in_use() == 0);
-    }
+    void check_nothing_left() { CHECK(world.leftovers() == ""); }
 
     sim::world world;
     net::host& client;
@@ -128,32 +126,6 @@ inline task<> open_pair(two_hosts& on, stream_pair& into,
     REQUIRE(listening.has_value());
     co_await when_all(connect_into(on.client, on.server_at(), into.client, options),
                       accept_into(*listening, into.server));
-}
-
-/// Everything the peer sends until it closes its direction, or an error.
-inline task<result<std::string>> read_to_end(tcp_stream& from) {
-    std::string all;
-    std::string buffer(4096, '\0');
-    for (;;) {
-        const result<std::size_t> n = co_await from.read_some(bytes_of(buffer));
-        if (!n) co_return n.error();
-        if (*n == 0) co_return all;
-        all.append(buffer, 0, *n);
-    }
-}
-
-inline task<result<void>> write_and_shut_down(tcp_stream& to, std::string text) {
-    const result<void> written = co_await to.write_all(bytes_of(std::string_view{text}));
-    if (!written) co_return written.error();
-    co_return co_await to.shutdown();
-}
-
-/// Bytes that differ from place to place, so that a shift or a swap is seen.
-inline std::string pattern(std::size_t size, std::uint64_t seed = 7) {
-    net::random_source random{seed};
-    std::string text(size, '\0');
-    for (char& c : text) c = static_cast<char>(random.next() >> 56);
-    return text;
 }
 
 /// The TCP header of an Ethernet frame, if it has one.

@@ -41,4 +41,10 @@ decltype(auto) await(Awaitable&& awaitable, trace::location where = trace::locat
     return *current_environment().scheduler;
 }
 
+/// What traces call the running fiber from now on. Precondition: this is a fiber.
+inline void set_name(trace::task_name name) noexcept {
+    assert(is_running());
+    running_fiber::current()->set_name(name);
+}
+
 }  // namespace weft::fiber

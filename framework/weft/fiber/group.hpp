@@ -45,9 +45,9 @@ public:
     /// Has `body()`, of void or result<void>, run on a stack of its own. It starts from the run
     /// queue, not in here, and it starts even if the group was asked to stop: its own waits tell
     /// it. `body` is moved to the stack and destroyed there. Errors: `not_enough_memory`: there is
-    /// no stack, nothing was spawned.
+    /// no stack, nothing was spawned. Traces show it by `name`.
     template <class Body>
-    result<void> spawn(Body body);
+    result<void> spawn(Body body, trace::task_name name = {});
 
 private:
     void left(stack&& used, std::exception_ptr exception, std::error_code error) noexcept;
@@ -119,7 +119,7 @@ template <class Body>
 const std::size_t group::child<Body>::reserved_bytes = (sizeof(child) + 63) / 64 * 64;
 
 template <class Body>
-result<void> group::spawn(Body body) {
+result<void> group::spawn(Body body, trace::task_name name) {
     static_assert(alignof(child<Body>) <= 64);
     result<stack> on = stacks_.take();
     if (!on) return on.error();
@@ -138,6 +138,7 @@ result<void> group::spawn(Body body) {
         throw;
     }
     child_began();
+    made->set_name(name);
     made->post_to_group();
     return {};
 }
@@ -145,10 +146,10 @@ result<void> group::spawn(Body body) {
 /// Spawns `body` beside the running fiber, in its group. Precondition: this fiber was spawned in
 /// one.
 template <class Body>
-result<void> spawn(Body body) {
+result<void> spawn(Body body, trace::task_name name = {}) {
     running_fiber* const self = running_fiber::current();
     assert(self != nullptr && self->owner() != nullptr && "fiber::spawn is called in a group");
-    return self->owner()->spawn(std::move(body));
+    return self->owner()->spawn(std::move(body), name);
 }
 
 /// For coroutines: runs `body(group, arguments…)`, of void or result<void>, as the first fiber of a

@@ -1,6 +1,6 @@
 #pragma once
 // What the sanitizers want to be told when a thread goes on on another stack; nothing without them.
-// Included by context.cpp only.
+// Used by context only.
 
 #include <weft/base/poison.hpp>
 

@@ -1,12 +1,15 @@
 #include <weft/io/copy.hpp>
+#include <weft/io/offload_pool.hpp>
 #include <weft/io/ring.hpp>
 #include <weft/io/splice_operation.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <span>
 
 namespace weft {
@@ -16,9 +19,28 @@ constexpr std::size_t wanted_pipe_bytes = std::size_t{1} << 20;  // what anybody
 constexpr std::size_t default_pipe_bytes = std::size_t{64} << 10;
 constexpr std::size_t buffer_bytes = std::size_t{256} << 10;
 
+// As much as a stop may have to wait for.
+constexpr std::size_t range_bytes = std::size_t{8} << 20;
+
 bool is_pipe(int fd) noexcept {
     struct stat status{};
     return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+bool is_file(int fd) noexcept {
+    struct stat status{};
+    return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+result<std::size_t> move_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset,
+                               std::size_t bytes) {
+    auto in = static_cast<off64_t>(from_offset);
+    auto out = static_cast<off64_t>(to_offset);
+    const ssize_t moved =
+        ::copy_file_range(from, from_offset == copy_options::its_position ? nullptr : &in, to,
+                          to_offset == copy_options::its_position ? nullptr : &out, bytes, 0);
+    if (moved < 0) return std::error_code{errno, std::generic_category()};
+    return static_cast<std::size_t>(moved);
 }
 
 std::int64_t spliced_from(std::uint64_t offset) noexcept {
@@ -54,12 +76,18 @@ result<void> copy_job::prepare() {
     prepared_ = true;
     ignore_broken_pipes();
     straight_ = wanted_.splices && (is_pipe(from_) || is_pipe(to_));
-    if (straight_ || !wanted_.splices) return {};
+    ranges_ = wanted_.splices && is_file(from_) && is_file(to_);
+    if (ranges_ || straight_ || !wanted_.splices) return {};
+    return make_way();
+}
+
+result<void> copy_job::make_way() {
     result<pipe_ends> made = make_pipe();
     if (!made) {
-        prepared_ = false;
+        prepared_ = ranges_;
         return made.error();
     }
+    ranges_ = false;
     between_ = *std::move(made);
     const int given =
         ::fcntl(between_.writer.descriptor(), F_SETPIPE_SZ, static_cast<int>(wanted_pipe_bytes));
@@ -88,17 +116,41 @@ task<result<void>> copy_job::run() {
     if (const result<void> prepared = prepare(); !prepared) co_return prepared;
     for (;;) {
         if (held() == 0 && wanted_.bytes == 0) co_return result<void>{};
-        task<result<progress>> step = is_buffered() ? move_buffered()
-                                      : straight_   ? splice_straight()
-                                                    : splice_once();
+        task<result<progress>> step = ranges_         ? copy_range()
+                                      : is_buffered() ? move_buffered()
+                                      : straight_     ? splice_straight()
+                                                      : splice_once();
         const result<progress> made = co_await std::move(step);
         if (!made) co_return made.error();
         if (*made == progress::ended) co_return result<void>{};
         if (*made == progress::moved) continue;
+        if (*made == progress::cannot_copy_ranges) {
+            if (const result<void> way = make_way(); !way) co_return way;
+            continue;
+        }
         const result<void> emptied = co_await empty_pipe();
         if (!emptied) co_return emptied;
         wanted_.splices = false;
     }
+}
+
+/// Whatever keeps it from working, splicing tells for sure: another file system, a file in append
+/// mode, no thread to be had; and 0 bytes may be the end, or a file whose text is made while it is
+/// read (/proc).
+auto copy_job::copy_range() -> task<result<progress>> {
+    const auto bytes =
+        static_cast<std::size_t>(std::min<std::uint64_t>(wanted_.bytes, range_bytes));
+    const result<std::size_t> moved = co_await offload_pool::shared().run(
+        &move_range, int{from_}, std::uint64_t{wanted_.from_offset}, int{to_},
+        std::uint64_t{wanted_.to_offset}, bytes);
+    if (moved.error() == std::errc::operation_canceled) co_return moved.error();
+    if (!moved) co_return progress::cannot_copy_ranges;
+    if (*moved == 0) {
+        co_return copied_ == 0 ? progress::cannot_copy_ranges : progress::ended;
+    }
+    taken(*moved);
+    delivered(*moved);
+    co_return progress::moved;
 }
 
 /// One pipe's fill in, or one piece of it out.

@@ -1,10 +1,12 @@
 #pragma once
 // From one descriptor to another without a detour through the program: files, pipes, sockets.
 //
-// Bytes are spliced through a pipe of the job's own (straight, where one side is a pipe already):
-// pages change hands, as with sendfile(2). Where the kernel cannot splice a descriptor (one in
-// append mode, some devices) the job reads and writes through a buffer instead, and goes on where
-// it was. Both descriptors stay the caller's, and open, until the awaitable has completed.
+// From file to file the kernel copies by itself (copy_file_range(2), a call on the offload pool,
+// since io_uring has no request for it), and some file systems share the blocks instead. Else bytes
+// are spliced through a pipe of the job's own (straight, where one side is a pipe already): pages
+// change hands, as with sendfile(2). Where the kernel cannot splice a descriptor (one in append
+// mode, some devices) the job reads and writes through a buffer instead, and goes on where it was.
+// Both descriptors stay the caller's, and open, until the awaitable has completed.
 
 #include <weft/base/result.hpp>
 #include <weft/io/byte_stream.hpp>
@@ -46,9 +48,11 @@ public:
     [[nodiscard]] bool is_buffered() const noexcept { return !wanted_.splices; }
 
 private:
-    enum class progress : std::uint8_t { moved, ended, cannot_splice };
+    enum class progress : std::uint8_t { moved, ended, cannot_splice, cannot_copy_ranges };
 
     [[nodiscard]] result<void> prepare();
+    [[nodiscard]] result<void> make_way();
+    [[nodiscard]] task<result<progress>> copy_range();
     [[nodiscard]] task<result<progress>> splice_once();
     [[nodiscard]] task<result<progress>> splice_straight();
     [[nodiscard]] task<result<progress>> move_buffered();
@@ -63,6 +67,7 @@ private:
     copy_options wanted_;  // the offsets move along; `bytes` is what is still to be taken
     std::uint64_t copied_ = 0;
     bool prepared_ = false;
+    bool ranges_ = false;    // both are files
     bool straight_ = false;  // one side is a pipe
     pipe_ends between_;
     std::size_t pipe_bytes_ = 0;

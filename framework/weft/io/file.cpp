@@ -47,7 +47,7 @@ open_operation::open_operation(completion on_completion, lookup where, int direc
 }
 
 open_operation::~open_operation() {
-    abandon();
+    abandon(ring::answers::close_unwanted);
     if (!taken_ && answer() >= 0) ::close(answer());
 }
 

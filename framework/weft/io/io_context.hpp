@@ -18,7 +18,8 @@ public:
     using options = weft::ring::options;
 
     /// Throws std::system_error when there is no usable io_uring; its text says what to do.
-    explicit io_context(options wanted = {256, 4096, duration::zero()}) : ring_{wanted} {}
+    explicit io_context(options wanted = {256, 4096, duration::zero(), every_ability})
+        : ring_{wanted} {}
 
     [[nodiscard]] weft::ring& ring() noexcept { return ring_; }
     [[nodiscard]] weft::ring* attached_ring() noexcept override { return &ring_; }

@@ -15,8 +15,8 @@ bool is_interruption(int answer) noexcept {
 
 }  // namespace
 
-void io_operation::abandon() noexcept {
-    if (ring_ != nullptr) ring_->withdraw(*this);
+void io_operation::abandon(ring::answers that) noexcept {
+    if (ring_ != nullptr) ring_->withdraw(*this, that);
 }
 
 void io_operation::start_request(const environment& env, stop_hook instead) {

@@ -43,7 +43,7 @@ protected:
     void start_request(const environment& env, stop_hook instead = nullptr);
 
     /// Called by the destructor of whoever owns memory that the request points at.
-    void abandon() noexcept;
+    void abandon(ring::answers that = ring::answers::are_dropped) noexcept;
 
     /// The last answer: a count or a descriptor, or a negated errno.
     [[nodiscard]] int answer() const noexcept { return answer_; }

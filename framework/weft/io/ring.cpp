@@ -4,12 +4,13 @@
 
 #include <liburing.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <cassert>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <string>
+#include <stdexcept>
 #include <system_error>
 
 namespace weft {
@@ -17,24 +18,6 @@ namespace {
 
 constexpr unsigned setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                  IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
-
-std::string why_no_ring(int error) {
-    utsname system{};
-    ::uname(&system);
-    const std::string kernel = std::string{"Linux "} + system.release;
-    switch (error) {
-        case EINVAL: return "io_uring: " + kernel + " is too old, Linux 6.1 or newer is needed";
-        case ENOSYS:
-            return "io_uring: not available here (" + kernel +
-                   "); Linux 6.1 or newer is needed, and a container must allow it";
-        case EPERM:
-        case EACCES:
-            return "io_uring: not permitted here; see sysctl kernel.io_uring_disabled, or the "
-                   "container's seccomp profile";
-        case ENOMEM: return "io_uring: no memory for its queues; see ulimit -l";
-        default: return "io_uring: cannot be set up";
-    }
-}
 
 /// The kernel refuses a whole batch: without a ring there is no way on.
 [[noreturn]] void give_up(int error) {
@@ -54,12 +37,19 @@ ring_completion::~ring_completion() {
 }
 
 ring::ring(options wanted) : state_{std::make_unique<state>()} {
+    if (wanted.submissions == 0 || wanted.completions < wanted.submissions) {
+        throw std::invalid_argument{"a ring has submissions, and completions for all of them"};
+    }
     io_uring_params params{};
     params.flags = setup_flags;
     params.cq_entries = wanted.completions;
     const int error = -io_uring_queue_init_params(wanted.submissions, &state_->kernel, &params);
-    if (error != 0) throw std::system_error{error, std::generic_category(), why_no_ring(error)};
-    abilities_ = probe(state_->kernel.ring_fd);
+    if (error != 0) {
+        utsname system{};
+        ::uname(&system);
+        throw std::system_error{error, std::generic_category(), why_no_ring(error, system.release)};
+    }
+    abilities_ = common(probe(), wanted.abilities);
     if (wanted.busy_poll > duration::zero()) (void)poll_busily(wanted.busy_poll);
     (void)io_uring_register_ring_fd(&state_->kernel);  // only makes enter cheaper
 }
@@ -155,13 +145,15 @@ void ring::cancel(ring_completion& target) {
     io_uring_sqe_set_data(&entry, nullptr);  // its own completion tells nothing
 }
 
-void ring::withdraw(ring_completion& target) noexcept {
+void ring::withdraw(ring_completion& target, answers that) noexcept {
     if (!target.in_flight_) return;
     cancel(target);
     for (;;) {
         set_aside_completions();
-        if (take_set_aside(target)) break;
-        if (state_->faults != nullptr && state_->faults->forget(target)) break;
+        if (state_->faults != nullptr) {
+            state_->faults->hand_over(target, state_->set_aside_completions);
+        }
+        if (take_set_aside(target, that)) break;
         ++counters_.enters;
         collect(io_uring_submit_and_wait(&state_->kernel, 1));
     }
@@ -170,10 +162,11 @@ void ring::withdraw(ring_completion& target) noexcept {
 }
 
 /// Drops what was set aside for `target`; true when its last completion was among it.
-bool ring::take_set_aside(const ring_completion& target) {
+bool ring::take_set_aside(const ring_completion& target, answers that) {
     bool ended = false;
     std::erase_if(state_->set_aside_completions, [&](const state::set_aside& entry) {
         if (entry.told != &target) return false;
+        if (that == answers::close_unwanted && entry.result >= 0) ::close(entry.result);
         ended = ended || (entry.flags & IORING_CQE_F_MORE) == 0;
         return true;
     });

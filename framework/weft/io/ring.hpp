@@ -71,6 +71,8 @@ public:
         unsigned completions = 4096;  ///< answers the kernel can post before it has to queue them
         /// Above zero: see `poll_busily`. Where the kernel cannot, it is not done.
         duration busy_poll = duration::zero();
+        /// For tests: the ring does without the others, as on an older kernel.
+        ring_abilities abilities = every_ability;
     };
     /// How `send` goes about it: as much as fits now; all, waiting for room; all, and out of the
     /// caller's memory if the kernel can (a second completion then says that it is free again).
@@ -84,8 +86,8 @@ public:
     };
 
     /// Throws std::system_error that says what to do when the kernel has no io_uring, forbids it,
-    /// or is older than 6.1.
-    explicit ring(options wanted = {256, 4096, duration::zero()});
+    /// or is older than 6.1; std::invalid_argument for no submissions, or fewer completions.
+    explicit ring(options wanted = {256, 4096, duration::zero(), every_ability});
     ring(const ring&) = delete;
     ring& operator=(const ring&) = delete;
     /// Precondition: nothing is in flight.
@@ -117,7 +119,7 @@ public:
     void symlink(ring_completion& done, const char* target, int directory, const char* path);
     void link(ring_completion& done, int from_directory, const char* from, int to_directory,
               const char* to, int flags);
-    /// An older kernel than 6.9 does not know the request and answers -EINVAL.
+    /// Answered with -EINVAL where `abilities().truncate` is false: Linux before 6.9.
     void truncate(ring_completion& done, int fd, std::uint64_t size_bytes);
     /// Moves bytes between two descriptors of which one is a pipe; an offset of -1 is none.
     void splice(ring_completion& done, int from, std::int64_t from_offset, int to,
@@ -136,6 +138,7 @@ public:
     /// For tests: `injector` (nullptr: none) decides about faults from now on; see
     /// weft/test/ring_faults.hpp.
     void inject(ring_injector* injector);
+    [[nodiscard]] bool meets_faults() const noexcept;
 
     // Requests on sockets (ring_sockets.cpp). Sockets are in blocking mode: the ring waits for
     // them.
@@ -144,8 +147,9 @@ public:
     /// A completion for each connection, with its descriptor; `flags` as in accept4(2).
     void accept_all(ring_completion& done, int fd, int flags);
     /// A completion each time that bytes have come, in a buffer of the group (ring_buffers.hpp); 0
-    /// at the end; -ENOBUFS when no buffer is left.
-    void receive_all(ring_completion& done, int fd, std::uint16_t buffers);
+    /// at the end; -ENOBUFS when no buffer is left. Ends once `most` bytes have come, where
+    /// `abilities().receive_limit`; elsewhere it goes on.
+    void receive_all(ring_completion& done, int fd, std::uint16_t buffers, std::uint32_t most);
     void send(ring_completion& done, int fd, std::span<const std::byte> from, sending how);
     void send_message(ring_completion& done, int fd, const msghdr& message);
     void receive_message(ring_completion& done, int fd, msghdr& into);
@@ -174,8 +178,10 @@ public:
     void cancel(ring_completion& target);
 
     /// Ends a request and waits, on the spot, until the kernel has let go of its buffers. Its
-    /// handler is not called. Others' completions are kept for the next `reap()`.
-    void withdraw(ring_completion& target) noexcept;
+    /// handler is not called. Others' completions are kept for the next `reap()`. A request that
+    /// makes descriptors may have made some: `close_unwanted` closes those.
+    enum class answers : std::uint8_t { are_dropped, close_unwanted };
+    void withdraw(ring_completion& target, answers that = answers::are_dropped) noexcept;
 
     /// Dispatches completions that have arrived, at most `budget`. Returns how many.
     std::size_t reap(std::size_t budget) noexcept;
@@ -196,10 +202,11 @@ private:
     io_uring_sqe& request(ring_completion& done);
     void collect(int entered) noexcept;
     void set_aside_completions();
-    [[nodiscard]] bool take_set_aside(const ring_completion& target);
+    [[nodiscard]] bool take_set_aside(const ring_completion& target, answers that);
     void dispatch(void* told, int result, unsigned flags) noexcept;
 
-    static ring_abilities probe(int descriptor);
+    [[nodiscard]] ring_abilities probe();
+    [[nodiscard]] bool ends_receives();
 
     std::unique_ptr<state> state_;
     ring_abilities abilities_;

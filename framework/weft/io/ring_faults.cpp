@@ -18,12 +18,12 @@ ring_request kind_of(const io_uring_sqe& entry) noexcept {
         case IORING_OP_WRITE:
         case IORING_OP_WRITE_FIXED:
         case IORING_OP_WRITEV: return ring_request::write;
-        case IORING_OP_RECV:
-        case IORING_OP_RECVMSG: return ring_request::receive;
+        case IORING_OP_RECV: return ring_request::receive;
+        case IORING_OP_RECVMSG: return ring_request::receive_message;
         case IORING_OP_SEND:
+        case IORING_OP_SEND_ZC: return ring_request::send;
         case IORING_OP_SENDMSG:
-        case IORING_OP_SEND_ZC:
-        case IORING_OP_SENDMSG_ZC: return ring_request::send;
+        case IORING_OP_SENDMSG_ZC: return ring_request::send_message;
         case IORING_OP_ACCEPT: return ring_request::accept;
         case IORING_OP_CONNECT: return ring_request::connect;
         case IORING_OP_POLL_ADD: return ring_request::poll;
@@ -41,19 +41,34 @@ ring_request kind_of(const io_uring_sqe& entry) noexcept {
     }
 }
 
-/// Requests with one buffer say its length in the entry; others cannot be shortened there.
+/// What a shortened receive into buffers that the kernel chooses stays below: their size is not in
+/// the entry.
+constexpr std::size_t short_of_chosen_buffer = 4096;
+
+/// Requests with one buffer say its length in the entry; others cannot be shortened there, but a
+/// receive of a stream's bytes can be given one.
 std::size_t length_of(const io_uring_sqe& entry) noexcept {
     switch (entry.opcode) {
         case IORING_OP_READ:
         case IORING_OP_READ_FIXED:
         case IORING_OP_WRITE:
         case IORING_OP_WRITE_FIXED:
-        case IORING_OP_RECV:
         case IORING_OP_SEND:
         case IORING_OP_SEND_ZC:
         case IORING_OP_SPLICE: return (entry.flags & IOSQE_BUFFER_SELECT) != 0 ? 0 : entry.len;
+        case IORING_OP_RECV:
+            return (entry.flags & IOSQE_BUFFER_SELECT) != 0 ? short_of_chosen_buffer : entry.len;
         default: return 0;
     }
+}
+
+/// A multishot receive becomes one that ends with its first answer, as the kernel may end it at any
+/// time: the socket keeps the rest for the next request, so nothing is lost or overtaken.
+void shorten(io_uring_sqe& entry, std::size_t bytes) noexcept {
+    entry.len = static_cast<unsigned>(bytes);
+    if (entry.opcode != IORING_OP_RECV || (entry.flags & IOSQE_BUFFER_SELECT) == 0) return;
+    entry.ioprio &= static_cast<std::uint16_t>(~IORING_RECV_MULTISHOT);
+    entry.file_index = 0;  // state::limit_receive: of multishot ones only
 }
 
 /// A request that fails by itself, so that what is linked to it is cancelled as it should be.
@@ -99,6 +114,8 @@ void ring::inject(ring_injector* injector) {
     state_->faults.reset();
 }
 
+bool ring::meets_faults() const noexcept { return state_->faults != nullptr; }
+
 void ring::state::injection::look_at(io_uring_sq& queue) {
     const unsigned pending = queue.sqe_tail - queue.sqe_head;
     if (queue.sqe_tail - seen > pending) seen = queue.sqe_head;
@@ -112,7 +129,7 @@ void ring::state::injection::look_at(io_uring_sq& queue) {
         if (fault.error != 0 && kind != ring_request::close) {
             turn_into_failure(entry);
         } else if (fault.moves != 0 && fault.moves < bytes) {
-            entry.len = static_cast<unsigned>(fault.moves);
+            shorten(entry, fault.moves);
         }
         if (fault.error != 0 || fault.delay_turns != 0) {
             planned.insert_or_assign(told, plan{fault.error, fault.delay_turns});
@@ -130,11 +147,10 @@ bool ring::state::injection::before_enter(io_uring& on) {
 }
 
 bool ring::state::injection::keep_back(set_aside& answer) {
-    if ((answer.flags & (IORING_CQE_F_MORE | IORING_CQE_F_NOTIF)) != 0) return false;
     const auto found = planned.find(answer.told);
     if (found == planned.end()) return false;
     const plan decided = found->second;
-    planned.erase(found);
+    if ((answer.flags & IORING_CQE_F_MORE) == 0) planned.erase(found);
     if (decided.error != 0) answer.result = -decided.error;
     if (decided.delay_turns == 0) return false;
     kept_back.push_back({answer, decided.delay_turns});
@@ -148,10 +164,13 @@ void ring::state::injection::release(std::deque<set_aside>& into) {
     std::erase_if(kept_back, [](const kept& one) { return one.turns == 0; });
 }
 
-bool ring::state::injection::forget(const ring_completion& target) {
+void ring::state::injection::hand_over(const ring_completion& target, std::deque<set_aside>& into) {
     planned.erase(const_cast<ring_completion*>(&target));
-    return std::erase_if(kept_back, [&](const kept& one) { return one.answer.told == &target; }) !=
-           0;
+    std::erase_if(kept_back, [&](const kept& one) {
+        if (one.answer.told != &target) return false;
+        into.push_back(one.answer);
+        return true;
+    });
 }
 
 }  // namespace weft

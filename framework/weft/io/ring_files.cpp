@@ -10,6 +10,8 @@ namespace weft {
 namespace {
 
 constexpr std::uint8_t opcode_ftruncate = 55;  // Linux 6.9; not in liburing 2.3
+constexpr std::uint8_t opcode_of_nothing =
+    255;  // the kernel answers as to any that it does not know
 
 }  // namespace
 
@@ -60,7 +62,8 @@ void ring::link(ring_completion& done, int from_directory, const char* from, int
 
 void ring::truncate(ring_completion& done, int fd, std::uint64_t size_bytes) {
     io_uring_sqe& entry = request(done);
-    io_uring_prep_rw(opcode_ftruncate, &entry, fd, nullptr, 0, size_bytes);
+    const std::uint8_t opcode = abilities_.truncate ? opcode_ftruncate : opcode_of_nothing;
+    io_uring_prep_rw(opcode, &entry, fd, nullptr, 0, size_bytes);
     io_uring_sqe_set_data(&entry, &done);
 }
 

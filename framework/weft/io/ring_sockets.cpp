@@ -1,6 +1,7 @@
 // Sockets: connect, multishot accept and receive, send with and without a copy, messages.
 
 #include <weft/io/ring.hpp>
+#include <weft/io/ring_state.hpp>
 
 #include <liburing.h>
 #include <sys/socket.h>
@@ -33,9 +34,10 @@ void ring::accept_all(ring_completion& done, int fd, int flags) {
     io_uring_sqe_set_data(&entry, &done);
 }
 
-void ring::receive_all(ring_completion& done, int fd, std::uint16_t buffers) {
+void ring::receive_all(ring_completion& done, int fd, std::uint16_t buffers, std::uint32_t most) {
     io_uring_sqe& entry = request(done);
     io_uring_prep_recv_multishot(&entry, fd, nullptr, 0, 0);
+    if (abilities_.receive_limit) state::limit_receive(entry, most);
     entry.flags |= IOSQE_BUFFER_SELECT;
     entry.buf_group = buffers;
     io_uring_sqe_set_data(&entry, &done);

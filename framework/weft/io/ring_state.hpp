@@ -33,6 +33,11 @@ struct ring::state {
                                 : reinterpret_cast<ring_notice*>(name & ~std::uintptr_t{1});
     }
 
+    /// Ends a multishot receive after so many bytes: `optlen` in younger headers (Linux 6.17).
+    static void limit_receive(io_uring_sqe& entry, std::uint32_t bytes) noexcept {
+        entry.file_index = bytes;
+    }
+
     /// What an injector has decided about a request that is under way.
     struct plan {
         int error;
@@ -49,12 +54,13 @@ struct ring::state {
         void look_at(io_uring_sq& queue);
         /// The same before an enter, which may be refused: false.
         [[nodiscard]] bool before_enter(io_uring& on);
-        /// Applies what was planned to an answer. True: it is kept back.
+        /// Applies what was planned to an answer. True: it is kept back. All answers of one request
+        /// are kept back equally long, so their order stays.
         [[nodiscard]] bool keep_back(set_aside& answer);
         /// A turn has passed: hands over what was kept back long enough.
         void release(std::deque<set_aside>& into);
-        /// Forgets a request; true when its answer was kept back.
-        [[nodiscard]] bool forget(const ring_completion& target);
+        /// Forgets a request, and hands over its answer if that was kept back.
+        void hand_over(const ring_completion& target, std::deque<set_aside>& into);
 
         ring_injector& decides;
         unsigned seen = 0;  // entries of the submission queue before this one

@@ -1,6 +1,7 @@
 #include <weft/io/scheduler.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <stdexcept>
 #include <thread>
@@ -25,16 +26,23 @@ void scheduler::settle_later(turn_participant& participant) noexcept {
 }
 
 void scheduler::turn() noexcept {
+    assert(!runs_ && "a loop does not run within itself");
+    runs_ = true;
     refresh();
     feed();
     timers_.advance(now_);
     std::size_t budget = turn_budget;
     while (budget > 0 && !is_idle()) {
         deliver_marked();
-        const std::size_t completed = run_queue::run(budget);
+        const std::size_t completed = complete_posted(budget);
         budget -= std::min(budget, completed + 1);  // a pass that only delivers counts too
     }
     settle_marked();
+    runs_ = false;
+}
+
+std::size_t scheduler::complete_posted(std::size_t budget) noexcept {
+    return slow_limit_ > duration{} ? complete_watched(budget) : run_queue::run(budget);
 }
 
 void scheduler::deliver_marked() noexcept {
@@ -61,6 +69,7 @@ void scheduler::settle_marked() noexcept {
 }
 
 bool scheduler::step() noexcept {
+    assert(!runs_ && "a loop does not run within itself");
     const bool idle = is_idle();
     const instant until = idle ? next_deadline() : now_;
     if (idle && until == never && !expects_input()) return false;

@@ -14,6 +14,8 @@
 #include <weft/task.hpp>
 #include <weft/trace.hpp>
 
+#include <cassert>
+#include <chrono>
 #include <cstddef>
 
 namespace weft {
@@ -30,6 +32,10 @@ public:
 protected:
     ~turn_participant() = default;
 };
+
+/// What run() and runtime take for a coroutine that blocks its loop, where a trace can say which.
+inline constexpr duration default_slow_resume =
+    async_trace ? std::chrono::milliseconds{100} : duration{};
 
 class scheduler : public run_queue {
 public:
@@ -57,7 +63,12 @@ public:
     /// When a timer wants the loop next (see timer_wheel::next_deadline).
     [[nodiscard]] instant next_deadline() const noexcept { return timers_.next_deadline(); }
 
-    /// Steps 1 to 4, without waiting.
+    /// Has a warning logged ("loop") when a completion keeps the loop for `limit` or longer: a
+    /// coroutine that computes or blocks. Zero: never, and no clock is read; that is the default.
+    void warn_of_slow_resumes(duration limit) noexcept { slow_limit_ = limit; }
+
+    /// Steps 1 to 4, without waiting. Precondition, of whatever runs a loop: nothing that this loop
+    /// runs calls it.
     void turn() noexcept;
     /// Waits for something to do (step 5; not at all if there is) and makes a turn. False, and
     /// nothing done, when nothing can happen any more.
@@ -102,12 +113,17 @@ private:
 
     void deliver_marked() noexcept;
     void settle_marked() noexcept;
+    std::size_t complete_posted(std::size_t budget) noexcept;
+    std::size_t complete_watched(std::size_t budget) noexcept;
+    void report_slow_resume(duration taken) noexcept;
     void step_until(const bool& done, stop_source& stop);
 
     using participants = intrusive_list<turn_participant, turn_participant>;
 
     const clock kind_;
     instant now_;
+    duration slow_limit_{};
+    bool runs_ = false;  // within a turn, or the first part of a main task
     timer_wheel timers_;
     participants marked_;     // to deliver
     participants delivered_;  // to settle
@@ -120,7 +136,11 @@ T scheduler::run_until_done(task<T> main, stop_token stop) {
     const environment in{this, last_resort.token()};
     main_listener listener;
     running_task<T> running{std::move(main)};
-    if (!running.start(in, listener)) step_until(listener.done, last_resort);
+    assert(!runs_ && "a loop does not run within itself");
+    runs_ = true;
+    const bool is_done = running.start(in, listener);
+    runs_ = false;
+    if (!is_done) step_until(listener.done, last_resort);
     return running.take();
 }
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
+#include <new>
 
 namespace weft::kernel {
 
@@ -65,9 +65,11 @@ void connect_operation::on_stop(operation& stopped) noexcept {
 result<tcp_stream> connect_operation::finish() {
     if (const std::error_code no = wait_error()) return no;
     if (error_) return error_;
+    auto* const made = new (std::nothrow) connection{network_, fd_, options_};
+    if (made == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    fd_ = -1;
     ++network_.statistics_.connected;
-    const int fd = std::exchange(fd_, -1);
-    return tcp_stream{*new connection{network_, fd, options_}};
+    return tcp_stream{*made};
 }
 
 }  // namespace weft::kernel

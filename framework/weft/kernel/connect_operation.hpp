@@ -10,6 +10,7 @@
 #include <weft/kernel/socket_address.hpp>
 #include <weft/kernel/tcp_stream.hpp>
 
+#include <string_view>
 #include <system_error>
 
 namespace weft::kernel {
@@ -18,6 +19,7 @@ class network;
 
 class connect_operation : public operation, ring_completion {
 public:
+    static constexpr std::string_view trace_name = "kernel::network::connect";
     connect_operation(completion resume, network& on, const endpoint& remote,
                       const connect_options& options) noexcept;
     ~connect_operation();

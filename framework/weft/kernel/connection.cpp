@@ -35,7 +35,7 @@ connection::end_watch::end_watch(connection& self) noexcept
 
 connection::look_again::look_again(connection& self) noexcept
     : timer_node{[](timer_node& node, instant) noexcept {
-          static_cast<look_again&>(node).self_.watch_end();
+          static_cast<look_again&>(node).self_.go_on();
       }},
       self_{self} {}
 
@@ -53,9 +53,11 @@ ring& connection::ring() const noexcept { return owner_.ring(); }
 
 void connection::want_input() noexcept {
     if (reading_ != reading::open || receipt_.is_in_flight()) return;
-    if (unread_bytes_ >= owner_.options().unread_bytes) return;
+    const std::size_t most = std::max<std::size_t>(owner_.options().unread_bytes, 1);
+    if (unread_bytes_ >= most) return;
     is_paused_ = false;
-    ring().receive_all(receipt_, fd_, owner_.pool().group());
+    ring().receive_all(receipt_, fd_, owner_.pool().group(),
+                       static_cast<std::uint32_t>(most - unread_bytes_));
 }
 
 void connection::on_received(int answer, unsigned flags) noexcept {
@@ -94,15 +96,34 @@ void connection::on_receive_end(int answer) noexcept {
         reading_ = error_ ? reading::failed : reading::finished;
         return;
     }
-    if (answer == -ENOBUFS && !owner_.pool().on_starvation()) {
-        fail(std::make_error_code(std::errc::no_buffer_space));
-        return;
-    }
-    if (answer < 0 && answer != -ECANCELED && answer != -ENOBUFS) {
-        fail(named(-answer));
-        return;
+    switch (-answer) {
+        case ENOBUFS:
+            if (owner_.pool().on_starvation()) break;
+            fail(std::make_error_code(std::errc::no_buffer_space));
+            return;
+        case EAGAIN:  // the kernel's trouble, not the connection's: at once again may be for ever
+        case ENOMEM: look_later(); return;
+        case ECANCELED:
+        case EINTR: break;
+        default:
+            if (answer < 0) {
+                fail(named(-answer));
+                return;
+            }
+            is_paused_ = true;  // as much has come as one connection may hold
     }
     if (reader != nullptr && unread_bytes_ == 0) want_input();
+}
+
+void connection::look_later() noexcept {
+    constexpr duration pause = std::chrono::milliseconds{5};
+    if (again_.is_armed()) return;
+    owner_.scheduler().timers().arm(again_, owner_.scheduler().now() + pause);
+}
+
+void connection::go_on() noexcept {
+    if (reader != nullptr && unread_bytes_ == 0) want_input();
+    if (finisher != nullptr || closer != nullptr) watch_end();
 }
 
 std::size_t connection::read(std::span<std::byte> into) noexcept {
@@ -164,8 +185,17 @@ ring::sending connection::sending_of(std::size_t bytes) const noexcept {
 
 void connection::on_zero_copy_was_copied() noexcept { zero_copy_from_bytes_ = 0; }
 
-/// Bytes that came before the error are still to be read, so reading does not end here.
+/// Bytes that came before the error are still to be read, so reading does not end here. What the
+/// kernel lacks is no error of the connection, and the next write may go out.
 std::error_code connection::on_send_failure(int error) noexcept {
+    switch (error) {
+        case EAGAIN:
+        case ENOBUFS:
+        case ENOMEM: return error_ ? error_ : std::error_code{error, std::generic_category()};
+        case ECANCELED:
+            return error_ ? error_ : std::make_error_code(std::errc::operation_canceled);
+        default: break;
+    }
     if (error == EPIPE && is_shut_down_) return std::make_error_code(std::errc::broken_pipe);
     if (!error_) error_ = named(error);
     tell(finisher);
@@ -207,17 +237,19 @@ void connection::on_watch(int answer, unsigned flags) noexcept {
             if (is_shut_down_ != watches_room_) {
                 watch_end();
             } else {  // the kernel ended it: at once again would be for ever
-                constexpr duration pause = std::chrono::milliseconds{5};
-                owner_.scheduler().timers().arm(again_, owner_.scheduler().now() + pause);
+                look_later();
             }
         }
     }
     end_if_unused();
 }
 
+/// The state is asked first: what acknowledges our FIN may arrive between the two questions with
+/// what ends the connection, and an end without an acknowledgement is a failure.
 void connection::look_at_end() noexcept {
+    const bool over = kernel::is_over(fd_);
     if (is_shut_down_ && !is_fin_acked_ && unacknowledged(fd_) == 0) is_fin_acked_ = true;
-    if (kernel::is_over(fd_)) {
+    if (over) {
         is_over_ = true;
         if (const std::error_code why = take_error(fd_); why && !error_)
             error_ = named(why.value());

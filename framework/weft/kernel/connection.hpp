@@ -102,6 +102,9 @@ private:
     void queue(std::uint16_t buffer, std::size_t bytes) noexcept;
     void on_watch(int answer, unsigned flags) noexcept;
     void look_at_end() noexcept;
+    /// Makes the requests that somebody waits for again, after a while.
+    void look_later() noexcept;
+    void go_on() noexcept;
     void fail(std::error_code why) noexcept;
     void drop_unread() noexcept;
     void keep_endpoints() noexcept;

@@ -33,53 +33,88 @@ std::error_code datagram_port::connect(const endpoint& remote) noexcept {
 
 // ---- datagram_operation
 
-datagram_operation::datagram_operation(completion resume, datagram_port* on, slot place,
-                                       request make, void* bytes, std::size_t count) noexcept
-    : operation{resume},
-      ring_completion{&answered},
-      port_{on},
-      bytes_{bytes, count},
-      slot_{place},
-      make_{make} {}
+datagram_operation::datagram_operation(completion resume, datagram_port* on, direction way,
+                                       void* bytes, std::size_t count) noexcept
+    : operation{resume}, ring_completion{&answered}, port_{on}, bytes_{bytes, count}, way_{way} {}
 
 datagram_operation::~datagram_operation() {
     if (!is_in_flight()) return;
-    port_.get()->*slot_ = nullptr;
+    place() = nullptr;
     port_->ring().withdraw(*this);
 }
 
 void datagram_operation::start(const environment& in) noexcept {
-    datagram_operation*& place = port_.get()->*slot_;
-    assert(place == nullptr && "one operation of a kind at a time on a socket");
+    assert(place() == nullptr && "one operation of a kind at a time on a socket");
     if (port_->is_closed()) error_ = std::make_error_code(std::errc::broken_pipe);
-    if (place != nullptr) error_ = std::make_error_code(std::errc::device_or_resource_busy);
-    if (error_) {
-        post_now(*in.scheduler);
-        return;
+    if (place() != nullptr) error_ = std::make_error_code(std::errc::device_or_resource_busy);
+    if (!error_) {
+        message_.msg_iov = &bytes_;
+        message_.msg_iovlen = 1;
+        const int answer = try_now();
+        if (answer == -EAGAIN || answer == -EINTR) {
+            place() = this;
+            make_request();
+            park(*in.scheduler, in.stop, &on_stop);
+            return;
+        }
+        take(answer);
     }
-    place = this;
-    message_.msg_iov = &bytes_;
-    message_.msg_iovlen = 1;
-    make_(*this);
-    park(*in.scheduler, in.stop, &on_stop);
+    post_now(*in.scheduler);  // behind others: a flood of datagrams is not to hold the loop
+}
+
+void datagram_operation::name_peer() noexcept {
+    message_.msg_name = &peer_.get();
+    message_.msg_namelen = way_ == direction::sends ? peer_.length() : socket_address::capacity();
+}
+
+/// A ring that meets faults is to meet them here too, so it makes all of the requests.
+int datagram_operation::try_now() noexcept {
+    if (port_->ring().meets_faults()) return -EAGAIN;
+    name_peer();
+    constexpr int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    const int fd = port_->descriptor();
+    const ssize_t done = way_ == direction::sends ? ::sendmsg(fd, &message_, flags)
+                                                  : ::recvmsg(fd, &message_, MSG_DONTWAIT);
+    return done < 0 ? -errno : static_cast<int>(done);
+}
+
+void datagram_operation::make_request() noexcept {
+    name_peer();
+    if (way_ == direction::sends) {
+        port_->ring().send_message(*this, port_->descriptor(), message_);
+    } else {
+        port_->ring().receive_message(*this, port_->descriptor(), message_);
+    }
 }
 
 void datagram_operation::answered(ring_completion& done, int answer, unsigned /*flags*/) noexcept {
     auto& self = static_cast<datagram_operation&>(done);
-    self.port_.get()->*self.slot_ = nullptr;
-    self.answer_ = answer;
-    if (answer == -ECANCELED && self.port_->is_closed()) {
-        self.error_ = std::make_error_code(std::errc::broken_pipe);
-    } else if (answer == -ECANCELED) {
-        self.mark_canceled();
-    } else if (answer < 0) {
-        self.error_ = {-answer, std::generic_category()};
+    if (answer == -EINTR) {
+        if (!self.is_stopping_ && !self.port_->is_closed()) {
+            self.make_request();
+            return;
+        }
+        answer = -ECANCELED;
     }
+    self.place() = nullptr;
+    self.take(answer);
     self.post();
+}
+
+void datagram_operation::take(int answer) noexcept {
+    answer_ = answer;
+    if (answer == -ECANCELED && port_->is_closed()) {
+        error_ = std::make_error_code(std::errc::broken_pipe);
+    } else if (answer == -ECANCELED) {
+        mark_canceled();
+    } else if (answer < 0) {
+        error_ = {-answer, std::generic_category()};
+    }
 }
 
 void datagram_operation::on_stop(operation& stopped) noexcept {
     auto& self = static_cast<datagram_operation&>(stopped);
+    self.is_stopping_ = true;
     self.port_->ring().cancel(self);
 }
 
@@ -94,10 +129,7 @@ result<std::size_t> datagram_operation::answer() const noexcept {
 
 send_to_operation::send_to_operation(completion resume, datagram_port* on,
                                      std::span<const std::byte> bytes, const endpoint& to) noexcept
-    : datagram_operation{resume,
-                         on,
-                         &datagram_port::sender,
-                         &make,
+    : datagram_operation{resume, on, direction::sends,
                          const_cast<std::byte*>(bytes.data()),  // sendmsg(2) does not write there
                          bytes.size()} {
     if (on == nullptr) return;
@@ -105,23 +137,9 @@ send_to_operation::send_to_operation(completion resume, datagram_port* on,
     peer_ = socket_address{to, fits ? on->family() : AF_INET6};
 }
 
-void send_to_operation::make(datagram_operation& self) noexcept {
-    auto& op = static_cast<send_to_operation&>(self);
-    op.message_.msg_name = &op.peer_.get();
-    op.message_.msg_namelen = op.peer_.length();
-    op.port_->ring().send_message(op, op.port_->descriptor(), op.message_);
-}
-
 receive_from_operation::receive_from_operation(completion resume, datagram_port* on,
                                                std::span<std::byte> into) noexcept
-    : datagram_operation{resume, on, &datagram_port::receiver, &make, into.data(), into.size()} {}
-
-void receive_from_operation::make(datagram_operation& self) noexcept {
-    auto& op = static_cast<receive_from_operation&>(self);
-    op.message_.msg_name = &op.peer_.get();
-    op.message_.msg_namelen = socket_address::capacity();
-    op.port_->ring().receive_message(op, op.port_->descriptor(), op.message_);
-}
+    : datagram_operation{resume, on, direction::receives, into.data(), into.size()} {}
 
 result<datagram> receive_from_operation::finish() const noexcept {
     const result<std::size_t> came = answer();

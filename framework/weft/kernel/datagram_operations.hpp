@@ -1,6 +1,9 @@
 #pragma once
-// The operations behind a kernel::udp_socket's awaitables: one message of the ring each, from or
-// into the caller's memory. Contracts in udp_socket.hpp.
+// The operations behind a kernel::udp_socket's awaitables: one message each, from or into the
+// caller's memory. Contracts in udp_socket.hpp.
+//
+// What need not wait is done by a system call when the operation starts, which costs half of what a
+// request of the ring does; what has to wait is a request. docs/kernel-sockets.md has the figures.
 
 #include <weft/base/operation.hpp>
 #include <weft/base/result.hpp>
@@ -13,7 +16,9 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string_view>
 #include <system_error>
 
 namespace weft::kernel {
@@ -58,10 +63,9 @@ public:
     void give_up() noexcept { port_->ring().cancel(*this); }
 
 protected:
-    using slot = datagram_operation* datagram_port::*;
-    using request = void (*)(datagram_operation&) noexcept;
+    enum class direction : std::uint8_t { receives, sends };
 
-    datagram_operation(completion resume, datagram_port* on, slot place, request make, void* bytes,
+    datagram_operation(completion resume, datagram_port* on, direction way, void* bytes,
                        std::size_t count) noexcept;
     ~datagram_operation();
     [[nodiscard]] result<std::size_t> answer() const noexcept;
@@ -75,30 +79,34 @@ private:
     static void answered(ring_completion& done, int answer, unsigned flags) noexcept;
     static void on_stop(operation& stopped) noexcept;
 
-    slot slot_;
-    request make_;
+    [[nodiscard]] datagram_operation*& place() const noexcept {
+        return way_ == direction::sends ? port_->sender : port_->receiver;
+    }
+    void name_peer() noexcept;
+    [[nodiscard]] int try_now() noexcept;
+    void make_request() noexcept;
+    void take(int answer) noexcept;
+
     int answer_ = 0;
     std::error_code error_;
+    direction way_;
+    bool is_stopping_ = false;
 };
 
 class send_to_operation : public datagram_operation {
 public:
+    static constexpr std::string_view trace_name = "kernel::udp_socket::send_to";
     send_to_operation(completion resume, datagram_port* on, std::span<const std::byte> bytes,
                       const endpoint& to) noexcept;
     result<std::size_t> finish() const noexcept { return answer(); }
-
-private:
-    static void make(datagram_operation& self) noexcept;
 };
 
 class receive_from_operation : public datagram_operation {
 public:
+    static constexpr std::string_view trace_name = "kernel::udp_socket::receive_from";
     receive_from_operation(completion resume, datagram_port* on,
                            std::span<std::byte> into) noexcept;
     result<datagram> finish() const noexcept;
-
-private:
-    static void make(datagram_operation& self) noexcept;
 };
 
 }  // namespace weft::kernel

@@ -8,9 +8,18 @@
 
 #include <cassert>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 namespace weft::kernel {
+namespace {
+
+void reject(int fd) noexcept {
+    reset_connection(fd);
+    ::close(fd);
+}
+
+}  // namespace
 
 listening::pause_end::pause_end(listening& self) noexcept
     : timer_node{[](timer_node& node, instant) noexcept {
@@ -48,8 +57,7 @@ void listening::answered(ring_completion& done, int answer, unsigned flags) noex
 /// Also after close(): a request that was cancelled may have brought one more.
 void listening::on_connection(int fd) noexcept {
     if (is_closed_) {
-        reset_connection(fd);
-        ::close(fd);
+        reject(fd);
         return;
     }
     ++owner_.statistics_.accepted;
@@ -62,7 +70,11 @@ void listening::on_connection(int fd) noexcept {
 /// To the first that waits, or to the queue.
 void listening::take_back(int fd) noexcept {
     if (waiters_.empty()) {
-        come_.push_back(fd);
+        try {
+            come_.push_back(fd);
+        } catch (const std::bad_alloc&) {
+            reject(fd);
+        }
         return;
     }
     auto& next = static_cast<accept_operation&>(waiters_.front());
@@ -101,8 +113,7 @@ void listening::close() noexcept {
     while (!come_.empty()) {
         const int fd = come_.front();
         come_.pop_front();
-        reset_connection(fd);
-        ::close(fd);
+        reject(fd);
     }
     (void)::shutdown(fd_, SHUT_RDWR);  // refuses from now on, whoever holds the descriptor still
     owner_ring().cancel(*this);
@@ -113,8 +124,7 @@ void listening::close() noexcept {
 accept_operation::~accept_operation() {
     if (promised_ < 0) return;
     if (listening_->is_closed()) {
-        reset_connection(promised_);
-        ::close(promised_);
+        reject(promised_);
     } else {
         listening_->take_back(promised_);
     }
@@ -142,7 +152,10 @@ result<tcp_stream> accept_operation::finish() noexcept {
             from.want_connections();
         }
     }
-    return tcp_stream{*new connection{from.owner_, fd, from.connection_options_}};
+    auto* const made = new (std::nothrow) connection{from.owner_, fd, from.connection_options_};
+    if (made != nullptr) return tcp_stream{*made};
+    reject(fd);
+    return std::make_error_code(std::errc::not_enough_memory);
 }
 
 }  // namespace weft::kernel

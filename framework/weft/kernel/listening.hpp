@@ -18,6 +18,7 @@
 #include <weft/kernel/options.hpp>
 #include <weft/kernel/tcp_stream.hpp>
 
+#include <string_view>
 #include <system_error>
 
 namespace weft::kernel {
@@ -39,7 +40,9 @@ public:
     }
     [[nodiscard]] const endpoint& local() const noexcept { return local_; }
 
-    void withdraw_requests() noexcept override { owner_ring().withdraw(*this); }
+    void withdraw_requests() noexcept override {
+        owner_ring().withdraw(*this, ring::answers::close_unwanted);
+    }
 
 private:
     friend class accept_operation;
@@ -70,6 +73,7 @@ private:
 
 class accept_operation : public operation {
 public:
+    static constexpr std::string_view trace_name = "kernel::tcp_listener::accept";
     accept_operation(completion resume, listening* on) noexcept
         : operation{resume}, listening_{on} {}
     accept_operation(const accept_operation&) = delete;

@@ -1,7 +1,10 @@
 #include <weft/kernel/network.hpp>
 #include <weft/kernel/system_calls.hpp>
 
+#include <unistd.h>
+
 #include <cassert>
+#include <new>
 #include <system_error>
 
 namespace weft::kernel {
@@ -31,15 +34,25 @@ network::~network() {
 }
 
 result<tcp_listener> network::listen(const endpoint& local, const listen_options& options) {
-    const result<int> opened = open_listener(local, options);
+    listen_options wanted = options;
+    wanted.reuse_port = options.reuse_port || (options_.share_ports && local.port != 0);
+    const result<int> opened = open_listener(local, wanted);
     if (!opened) return opened.error();
-    return tcp_listener{*new listening{*this, *opened, options}};
+    if (auto* const made = new (std::nothrow) listening{*this, *opened, wanted}) {
+        return tcp_listener{*made};
+    }
+    ::close(*opened);
+    return std::make_error_code(std::errc::not_enough_memory);
 }
 
 result<udp_socket> network::bind(const endpoint& local) {
-    const result<int> opened = open_datagram_socket(local);
+    const result<int> opened = open_datagram_socket(local, options_.share_ports && local.port != 0);
     if (!opened) return opened.error();
-    return udp_socket{*new datagram_port{*this, *opened}};
+    if (auto* const made = new (std::nothrow) datagram_port{*this, *opened}) {
+        return udp_socket{*made};
+    }
+    ::close(*opened);
+    return std::make_error_code(std::errc::not_enough_memory);
 }
 
 network_counters network::counters() const noexcept {

@@ -16,11 +16,14 @@
 #include <weft/kernel/connect_operation.hpp>
 #include <weft/kernel/options.hpp>
 #include <weft/kernel/receive_pool.hpp>
+#include <weft/kernel/resolver.hpp>
 #include <weft/kernel/tcp_listener.hpp>
 #include <weft/kernel/tcp_stream.hpp>
 #include <weft/kernel/udp_socket.hpp>
 
 #include <cstdint>
+#include <string>
+#include <utility>
 
 namespace weft::kernel {
 
@@ -68,6 +71,13 @@ public:
 
     /// A UDP port, chosen like a listener's.
     result<udp_socket> bind(const endpoint& local);
+
+    /// The endpoints of `service` (a name or a port) on `host`, as the system knows it: /etc/hosts,
+    /// its name servers. See kernel::resolver, whose contract this is.
+    [[nodiscard]] auto resolve(std::string host, std::string service,
+                               const resolve_options& wanted = {}) const {
+        return resolver{}.resolve(std::move(host), std::move(service), wanted);
+    }
 
     [[nodiscard]] weft::scheduler& scheduler() const noexcept { return scheduler_; }
     [[nodiscard]] class ring& ring() const noexcept { return ring_; }

@@ -48,6 +48,10 @@ struct listen_options {
 static_assert(std::is_trivially_destructible_v<listen_options>);
 
 struct network_options {
+    /// Every port of this network may be that of networks on other loops too, which ask for the
+    /// same: the kernel spreads connections, and datagrams by their sender (SO_REUSEPORT). A port
+    /// that the system chooses is this network's only.
+    bool share_ports = false;
     /// Of the memory in which received bytes arrive: shared by all connections, none of which holds
     /// any while it waits. A power of two.
     std::uint32_t receive_buffers = 256;

@@ -105,7 +105,7 @@ void send_operation::answered(ring_completion& done, int answer, unsigned flags)
     }
     if (ring::goes_on(flags)) return;  // the kernel reads the memory still
     const bool goes_on = !self.error_ && !self.is_canceled() && !self.rest_.empty() &&
-                         self.how_ != ring::sending::some;
+                         (self.sent_ == 0 || self.how_ != ring::sending::some);
     if (goes_on && !self.is_stopping_) {
         self.send_rest();
         return;
@@ -122,8 +122,8 @@ void send_operation::take(int answer) noexcept {
         rest_ = rest_.subspan(count);
     } else if (answer == -ECANCELED && is_stopping_) {
         mark_canceled();
-    } else {
-        error_ = connection_->on_send_failure(answer == -ECANCELED ? ECONNABORTED : -answer);
+    } else if (answer != -EINTR) {
+        error_ = connection_->on_send_failure(-answer);
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace weft::kernel {
@@ -63,6 +64,7 @@ private:
 
 class read_operation : public stream_wait<read_operation> {
 public:
+    static constexpr std::string_view trace_name = "kernel::tcp_stream::read_some";
     read_operation(completion resume, connection* on, std::span<std::byte> into) noexcept
         : stream_wait{resume, on, &connection::reader}, into_{into} {}
 
@@ -78,6 +80,7 @@ private:
 
 class read_exactly_operation : public stream_wait<read_exactly_operation> {
 public:
+    static constexpr std::string_view trace_name = "kernel::tcp_stream::read_exactly";
     read_exactly_operation(completion resume, connection* on, std::span<std::byte> into) noexcept
         : stream_wait{resume, on, &connection::reader}, rest_{into} {}
 
@@ -94,6 +97,7 @@ private:
 
 class readable_operation : public stream_wait<readable_operation> {
 public:
+    static constexpr std::string_view trace_name = "kernel::tcp_stream::readable";
     readable_operation(completion resume, connection* on) noexcept
         : stream_wait{resume, on, &connection::reader} {}
 
@@ -134,6 +138,7 @@ private:
 
 class write_operation : public send_operation {
 public:
+    static constexpr std::string_view trace_name = "kernel::tcp_stream::write_some";
     write_operation(completion resume, connection* on, std::span<const std::byte> bytes) noexcept
         : send_operation{resume, on, bytes, ring::sending::some} {}
     result<std::size_t> finish() const noexcept {
@@ -144,6 +149,7 @@ public:
 
 class write_all_operation : public send_operation {
 public:
+    static constexpr std::string_view trace_name = "kernel::tcp_stream::write_all";
     write_all_operation(completion resume, connection* on,
                         std::span<const std::byte> bytes) noexcept
         : send_operation{resume, on, bytes, ring::sending::all} {}
@@ -155,6 +161,7 @@ public:
 
 class shutdown_operation : public stream_wait<shutdown_operation> {
 public:
+    static constexpr std::string_view trace_name = "kernel::tcp_stream::shutdown";
     shutdown_operation(completion resume, connection* on) noexcept
         : stream_wait{resume, on, &connection::finisher} {}
 
@@ -172,6 +179,7 @@ private:
 
 class closed_operation : public stream_wait<closed_operation> {
 public:
+    static constexpr std::string_view trace_name = "kernel::tcp_stream::closed";
     closed_operation(completion resume, connection* on) noexcept
         : stream_wait{resume, on, &connection::closer} {}
 

@@ -85,8 +85,8 @@ result<int> open_listener(const endpoint& local, const listen_options& options) 
     return bound;
 }
 
-result<int> open_datagram_socket(const endpoint& local) {
-    return open_bound(local, SOCK_DGRAM, false, false);
+result<int> open_datagram_socket(const endpoint& local, bool reuse_port) {
+    return open_bound(local, SOCK_DGRAM, false, reuse_port);
 }
 
 std::error_code apply(int fd, const connect_options& options) noexcept {

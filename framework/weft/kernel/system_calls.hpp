@@ -15,7 +15,7 @@ namespace weft::kernel {
 /// As `open_socket`, at `local`, ready for connections. An unspecified IPv6 address takes both
 /// families.
 [[nodiscard]] result<int> open_listener(const endpoint& local, const listen_options& options);
-[[nodiscard]] result<int> open_datagram_socket(const endpoint& local);
+[[nodiscard]] result<int> open_datagram_socket(const endpoint& local, bool reuse_port);
 
 [[nodiscard]] std::error_code apply(int fd, const connect_options& options) noexcept;
 void set_no_delay(int fd, bool on) noexcept;

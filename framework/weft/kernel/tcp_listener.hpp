@@ -31,6 +31,7 @@ public:
     /// is handed over too: reads give what came, then the error. Any number may wait, first come
     /// first served. Cancelling takes nothing. Running out of descriptors is no error here:
     /// accepting rests, and goes on. Errors: `std::errc::broken_pipe` when the listener was closed,
+    /// `std::errc::not_enough_memory` (that connection is reset; the next may be accepted),
     /// `weft::errc::canceled`.
     [[nodiscard]] awaiter<accept_operation> accept() noexcept {
         return awaiter<accept_operation>{listening_};

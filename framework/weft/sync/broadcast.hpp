@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -49,6 +50,7 @@ public:
 private:
     class receive_operation : public operation {
     public:
+        static constexpr std::string_view trace_name = "broadcast::receive";
         receive_operation(completion on_completion, receiver& by) noexcept
             : operation{on_completion}, by_{by} {}
         ~receive_operation() {

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -38,6 +39,7 @@ class channel {
 
     class send_operation : public operation {
     public:
+        static constexpr std::string_view trace_name = "channel::send";
         send_operation(completion on_completion, channel& to, T& value) noexcept
             : operation{on_completion}, to_{to}, value_{value} {}
 
@@ -65,6 +67,7 @@ class channel {
 
     class receive_operation : public operation {
     public:
+        static constexpr std::string_view trace_name = "channel::receive";
         receive_operation(completion on_completion, channel& from) noexcept
             : operation{on_completion}, from_{from} {}
         ~receive_operation() {

@@ -15,6 +15,7 @@
 
 #include <cassert>
 #include <exception>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -24,6 +25,7 @@ class condition_variable {
     /// Is in the variable's list first, then in the mutex's line.
     class wait_operation : public permit_waiter {
     public:
+        static constexpr std::string_view trace_name = "condition_variable::wait";
         wait_operation(completion on_completion, condition_variable& variable,
                        mutex::guard& lock) noexcept
             : permit_waiter{on_completion, *lock.from_, 1}, variable_{variable}, lock_{lock} {

@@ -11,6 +11,7 @@
 #include <weft/sync/permit_queue.hpp>
 
 #include <optional>
+#include <string_view>
 
 namespace weft {
 
@@ -21,6 +22,7 @@ public:
     /// Holds the mutex until the end of its scope, or until `release()`.
     class [[nodiscard]] guard : public held_permits<mutex> {
     public:
+        static constexpr std::string_view acquire_name = "mutex::lock";
         guard() noexcept = default;
 
     private:

@@ -16,6 +16,7 @@
 
 #include <cassert>
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
 namespace weft {
@@ -165,6 +166,7 @@ protected:
 template <class Held>
 class acquire_operation : public permit_waiter {
 public:
+    static constexpr std::string_view trace_name = Held::acquire_name;
     acquire_operation(completion on_completion, permit_queue& from, std::size_t wanted) noexcept
         : permit_waiter{on_completion, from, wanted} {}
 

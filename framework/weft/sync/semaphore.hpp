@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace weft {
@@ -21,6 +22,7 @@ public:
     /// Permits that are held until the end of their scope, or until `release()`.
     class [[nodiscard]] permits : public held_permits<semaphore> {
     public:
+        static constexpr std::string_view acquire_name = "semaphore::acquire";
         permits() noexcept = default;
 
         [[nodiscard]] std::size_t count() const noexcept { return count_; }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <string_view>
 
 namespace weft {
 
@@ -20,6 +21,7 @@ public:
     /// Holds the mutex alone.
     class [[nodiscard]] guard : public held_permits<shared_mutex> {
     public:
+        static constexpr std::string_view acquire_name = "shared_mutex::lock";
         guard() noexcept = default;
 
     private:
@@ -30,6 +32,7 @@ public:
     /// Holds the mutex beside other readers.
     class [[nodiscard]] shared_guard : public held_permits<shared_mutex> {
     public:
+        static constexpr std::string_view acquire_name = "shared_mutex::lock_shared";
         shared_guard() noexcept = default;
 
     private:

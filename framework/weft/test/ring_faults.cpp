@@ -10,7 +10,7 @@ constexpr unsigned longest_delay_turns = 8;
 
 }  // namespace
 
-ring_faults::ring_faults(ring& on, std::uint64_t seed) : ring_{on}, seed_{seed}, state_{seed} {
+ring_faults::ring_faults(ring& on, std::uint64_t seed) : ring_{on}, seed_{seed}, random_{seed} {
     ring_.inject(this);
 }
 
@@ -51,7 +51,7 @@ ring_fault ring_faults::on_request(ring_request kind, std::size_t bytes) noexcep
         switch (one.what) {
             case rule::effect::shorten:
                 if (bytes < 2 || fault.moves != 0 || !strikes(one)) break;
-                fault.moves = 1 + draw() % (bytes - 1);
+                fault.moves = 1 + random_.next() % (bytes - 1);
                 ++counters_.shortened;
                 break;
             case rule::effect::fail:
@@ -61,7 +61,7 @@ ring_fault ring_faults::on_request(ring_request kind, std::size_t bytes) noexcep
                 break;
             case rule::effect::delay:
                 if (fault.delay_turns != 0 || !strikes(one)) break;
-                fault.delay_turns = 1 + static_cast<unsigned>(draw() % longest_delay_turns);
+                fault.delay_turns = 1 + static_cast<unsigned>(random_.next() % longest_delay_turns);
                 ++counters_.delayed;
                 break;
             case rule::effect::overflow:
@@ -81,17 +81,9 @@ bool ring_faults::meets(rule::effect what, std::uint64_t& count) noexcept {
 }
 
 bool ring_faults::strikes(rule& one) noexcept {
-    if (one.when.times == 0 || draw() % one.when.one_in != 0) return false;
+    if (one.when.times == 0 || random_.next() % one.when.one_in != 0) return false;
     --one.when.times;
     return true;
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-std::uint64_t ring_faults::draw() noexcept {
-    std::uint64_t mixed = state_ += 0x9e37'79b9'7f4a'7c15U;
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58'476d'1ce4'e5b9U;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11ebU;
-    return mixed ^ (mixed >> 31);
 }
 
 }  // namespace weft::test

@@ -12,6 +12,7 @@
 // seed of a test that fails. Rules are looked at in the order they were made; the first one that
 // fails a request wins. Faults end when the object goes, which is before its ring does.
 
+#include <weft/base/random_source.hpp>
 #include <weft/io/ring.hpp>
 #include <weft/io/ring_injector.hpp>
 
@@ -45,13 +46,16 @@ public:
     ring_faults& operator=(const ring_faults&) = delete;
     ~ring_faults();
 
-    /// Such requests ask for fewer bytes than they were told, one at least. Requests with one
-    /// buffer of the program's only: not vectors, not buffers that the kernel chooses.
+    /// Such requests ask for fewer bytes than they were told, one at least: reads, writes, sends
+    /// and splices with one buffer of the program's, and streams' receives. One into buffers that
+    /// the kernel chooses ends with an answer of fewer than 4096 bytes; what is left comes to the
+    /// next. Vectors and datagrams are spared: the kernel does not cut those.
     ring_faults& shorten(ring_request which, how_often when = {});
     /// Such requests are not made; they are answered with `error`: interrupted,
     /// resource_unavailable_try_again, no_buffer_space, operation_canceled, not_enough_memory, …
     ring_faults& fail(ring_request which, std::errc error, how_often when = {});
-    /// The answers to such requests come one to eight turns late, behind those of others.
+    /// The answers to such requests come one to eight turns late, behind those of others; those to
+    /// one request are equally late, and stay in their order.
     ring_faults& delay(ring_request which, how_often when = {});
     /// The completion queue overflows, by answers that nobody asked for; of enters, one in …
     ring_faults& overflow(how_often when);
@@ -81,12 +85,11 @@ private:
 
     bool meets(rule::effect what, std::uint64_t& count) noexcept;
     bool strikes(rule& one) noexcept;
-    std::uint64_t draw() noexcept;
     ring_faults& add(rule one);
 
     ring& ring_;
     const std::uint64_t seed_;
-    std::uint64_t state_;
+    random_source random_;
     std::vector<rule> rules_;
     counters counters_;
 };

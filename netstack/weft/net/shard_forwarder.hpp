@@ -1,9 +1,9 @@
 #pragma once
 // How a stack hands on what belongs to another shard of the same address (tcp/shard.hpp).
 //
-// Shard 0 has all that has no owner: ARP, fragments, ICMP but for errors about a segment, UDP. It
-// passes on what it learns from ARP, and datagrams once they are whole. A stack decides; who
-// carries the bytes to the other thread is the host's side (net/io/sharded_host).
+// Shard 0 has all that has no owner: ARP, fragments, ICMP but for errors about a segment or a
+// datagram. It passes on what it learns from ARP, and datagrams once they are whole. A stack
+// decides; who carries the bytes to the other thread is the host's side (net/io/sharded_host).
 
 #include <weft/net/frame.hpp>
 

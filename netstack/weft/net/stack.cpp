@@ -18,7 +18,10 @@ stack::stack(const stack_options& options, block_pool& pool)
       fragments_{counters_},
       replies_{counters_},
       tcp_{*this, options.tcp, options.secret, pool, counters_},
-      udp_{{options.tcp.ephemeral_port_first, options.tcp.ephemeral_port_last}, pool, counters_} {
+      udp_{{options.tcp.ephemeral_port_first, options.tcp.ephemeral_port_last,
+            std::max(options.shard.map.count, 1U), options.shard.index},
+           pool,
+           counters_} {
     // Below the least MTU of IPv4 (RFC 791) no frame of ours would fit; beyond 16 bits none can be.
     options_.device.mtu = std::clamp(options.device.mtu, 68U, 65535U);
     announce_due_ = options.shard.index == 0;

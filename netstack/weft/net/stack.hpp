@@ -76,8 +76,8 @@ public:
     void close(tcp::listener& l, instant now) { tcp_.close(l, now); }
 
     // ---- user calls for UDP; see udp::demux
-    /// Errors: `address_not_available` (not ours, or of a shard but the first, which has all of
-    /// UDP), and udp::demux::open's.
+    /// Errors: `address_not_available` (not ours, or a port of another shard), and
+    /// udp::demux::open's.
     result<udp::socket*> bind_udp(const endpoint& local, const udp::socket_options& options);
     /// Names the only peer. Errors: `invalid_endpoint`, `network_unreachable`,
     /// `broadcast_not_allowed`.

@@ -18,18 +18,24 @@ constexpr std::size_t ports_bytes = 4;
 std::uint32_t owner_of(const tcp::shard_map& map, const wire::ipv4_header& header,
                        wire::bytes_view payload) {
     if (header.is_fragment()) return 0;
-    if (header.protocol == wire::ip_protocol::tcp && payload.size() >= ports_bytes) {
-        return tcp::shard_of(
-            map, {header.destination, header.source, wire::load_be16(payload.data() + 2),
-                  wire::load_be16(payload.data())});
+    const bool is_tcp = header.protocol == wire::ip_protocol::tcp;
+    const bool is_udp = header.protocol == wire::ip_protocol::udp;
+    if ((is_tcp || is_udp) && payload.size() >= ports_bytes) {
+        const tcp::four_tuple tuple{header.destination, header.source,
+                                    wire::load_be16(payload.data() + 2),
+                                    wire::load_be16(payload.data())};
+        return is_tcp ? tcp::shard_of(map, tuple) : tcp::shard_of_datagram(map, tuple);
     }
     if (header.protocol != wire::ip_protocol::icmp) return 0;
     const auto message = wire::parse_icmp(payload);
     if (!message) return 0;
     const auto report = wire::report_of(*message);
-    if (!report || report->protocol != wire::ip_protocol::tcp) return 0;
-    return tcp::shard_of(
-        map, {report->source, report->destination, report->source_port, report->destination_port});
+    if (!report) return 0;
+    const tcp::four_tuple tuple{report->source, report->destination, report->source_port,
+                                report->destination_port};
+    if (report->protocol == wire::ip_protocol::tcp) return tcp::shard_of(map, tuple);
+    if (report->protocol == wire::ip_protocol::udp) return tcp::shard_of_datagram(map, tuple);
+    return 0;
 }
 
 }  // namespace

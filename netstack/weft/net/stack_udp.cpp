@@ -78,8 +78,7 @@ result<udp::socket*> stack::bind_udp(const endpoint& local, const udp::socket_op
     if (!local.address.is_unspecified() && !routes_.is_local(local.address)) {
         return errc::address_not_available;
     }
-    // Datagrams come to shard 0, whoever they are for.
-    if (options_.shard.index != 0) return errc::address_not_available;
+    if (!options_.shard.may_bind_udp(local.port)) return errc::address_not_available;
     const std::uint64_t random =
         tcp::keyed_hash(options_.secret, {udp_port_purpose, ++udp_sockets_opened_});
     return udp_.open(local, options, random);
@@ -103,7 +102,11 @@ result<ip_address> stack::source_to(const endpoint& remote, bool may_broadcast) 
 result<void> stack::connect(udp::socket& s, const endpoint& remote) {
     const result<ip_address> source = source_to(remote, s.options().allow_broadcast);
     if (!source) return source.error();
-    udp_.connect(s, s.local().address.is_unspecified() ? *source : s.local().address, remote);
+    const ip_address& local = s.local().address.is_unspecified() ? *source : s.local().address;
+    if (!options_.shard.owns_datagram({local, remote.address, s.local().port, remote.port})) {
+        return errc::address_not_available;  // the answers would be another shard's
+    }
+    udp_.connect(s, local, remote);
     return {};
 }
 

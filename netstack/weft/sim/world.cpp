@@ -129,4 +129,18 @@ std::size_t world::bytes_in_use() const noexcept {
     return bytes;
 }
 
+std::string world::leftovers() const {
+    std::string text;
+    for (const std::unique_ptr<machine>& each : machines_) {
+        net::host& host = *each->host;
+        const std::size_t connections = host.stack().tcp().connection_count();
+        const std::size_t bytes = host.pool().bytes_out();
+        if (connections == 0 && host.handle_count() == 0 && bytes == 0) continue;
+        text += host.address().to_string() + ": " + std::to_string(connections) + " connections, " +
+                std::to_string(host.handle_count()) + " handles, " + std::to_string(bytes) +
+                " bytes\n";
+    }
+    return text;
+}
+
 }  // namespace weft::sim

@@ -101,6 +101,10 @@ public:
     }
     /// Bytes of all hosts' pools that are in use.
     [[nodiscard]] std::size_t bytes_in_use() const noexcept;
+    /// What hosts still have: connections, handles (streams, listeners, sockets) and memory, a line
+    /// for each host that has any. Empty is what a test wants after its programs have ended and
+    /// TIME-WAIT has passed: `world.run_for(10min); CHECK(world.leftovers() == "");`.
+    [[nodiscard]] std::string leftovers() const;
 
     /// Runs `main` to its end, as fast as the machine can, and returns what it returned. Throws
     /// what it throws, and std::logic_error when it waits for something that cannot happen.

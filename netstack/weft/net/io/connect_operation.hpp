@@ -14,6 +14,8 @@ namespace weft::net {
 
 class connect_operation : public operation {
 public:
+    static constexpr std::string_view trace_name = "host::connect";
+
     connect_operation(completion resume, host& owner, const endpoint& remote, const endpoint& local,
                       const tcp::connection_options& options,
                       std::span<const std::byte> first = {}) noexcept

@@ -95,8 +95,9 @@ public:
     }
 
     /// Opens a UDP port at `local`. Unspecified address: any of ours; port 0: one is chosen.
-    /// Of several shards the first has all of UDP. Errors: `errc::address_in_use`,
-    /// `address_not_available`, `stack_stopped`.
+    /// Of several shards each may open the ports below the ephemeral ones, and gets those datagrams
+    /// that are its own (tcp/shard.hpp); of the others each may open some. Errors:
+    /// `errc::address_in_use`, `address_not_available`, `stack_stopped`.
     result<udp_socket> bind(const endpoint& local, const udp::socket_options& options = {});
 
     /// Ends everything in order: listeners and UDP sockets are closed, every connection sends its

@@ -6,7 +6,7 @@
 namespace weft::net {
 namespace {
 
-constexpr std::array<std::string_view, 5> tap_keys{"name", "addr", "gw", "mac", "offload"};
+constexpr std::array<std::string_view, 6> tap_keys{"name", "addr", "gw", "mac", "offload", "steer"};
 constexpr std::size_t longest_name = 15;  // IFNAMSIZ, less its end
 
 std::string quoted(std::string_view text) { return "'" + std::string{text} + "'"; }
@@ -54,8 +54,9 @@ network_spec network_spec::parse(std::string_view text) {
         }
         const auto key = std::ranges::find(tap_keys, part.substr(0, equals));
         if (key == tap_keys.end()) {
-            made.problem_ = quoted(part.substr(0, equals)) +
-                            " is no option of tap:, which are name, addr, gw, mac and offload";
+            made.problem_ =
+                quoted(part.substr(0, equals)) +
+                " is no option of tap:, which are name, addr, gw, mac, offload and steer";
             return made;
         }
         bool& was_seen = seen[static_cast<std::size_t>(key - tap_keys.begin())];
@@ -94,10 +95,16 @@ void network_spec::take(std::string_view key, std::string_view value) {
             problem_ =
                 "mac: " + quoted(value) + " is no host's link address, as in 02:00:00:00:00:02";
         }
-    } else if (value == "on" || value == "off") {
+    } else if (key == "offload") {
         offload = value == "on";
+        if (value != "on" && value != "off") {
+            problem_ = "offload: " + quoted(value) + " is neither on nor off";
+        }
     } else {
-        problem_ = "offload: " + quoted(value) + " is neither on nor off";
+        software_steering = value == "software";
+        if (value != "software" && value != "auto") {
+            problem_ = "steer: " + quoted(value) + " is neither auto nor software";
+        }
     }
 }
 
@@ -114,6 +121,7 @@ std::string network_spec::to_string() const {
     if (gateway) text += ",gw=" + gateway->to_string();
     if (mac) text += ",mac=" + mac->to_string();
     if (!offload) text += ",offload=off";
+    if (software_steering) text += ",steer=software";
     return text;
 }
 

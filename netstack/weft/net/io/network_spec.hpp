@@ -25,8 +25,9 @@ public:
     /// Reads a spec. The keys of `tap:` are `name` (of the interface; default weft0), `addr` (ours,
     /// IPv4, with the network's prefix; default 10.0.0.2/24), `gw` (the gateway, in that network),
     /// `mac`, `offload` (on or off: whether the kernel may hand over frames of up to 64 KiB;
-    /// default on), each at most once, in any order. `kernel:` has none. What is wrong with it is
-    /// then in problem().
+    /// default on), `steer` (auto, or software: how several shards get their segments; default
+    /// auto, see sharded_host), each at most once, in any order. `kernel:` has none. What is wrong
+    /// with it is then in problem().
     [[nodiscard]] static network_spec parse(std::string_view text);
 
     /// One line that names the part that is wrong; empty: nothing is.
@@ -41,6 +42,7 @@ public:
     std::optional<ip_address> gateway;
     std::optional<mac_address> mac;
     bool offload = true;
+    bool software_steering = false;
     std::string pcap;  ///< records every frame there; empty: nowhere. Has no key.
 
 private:

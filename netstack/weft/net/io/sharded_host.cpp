@@ -82,7 +82,8 @@ task<result<std::unique_ptr<sharded_host>>> sharded_host::open(runtime& on,
     if (!queues) co_return queues.error();
     if (!options.host.secret) options.host.secret = random_secret();
     const tcp::shard_map map{static_cast<std::uint32_t>(on.size()),
-                             tcp::keyed_hash(*options.host.secret, {0x7368617264})};  // "shard"
+                             tcp::keyed_hash(*options.host.secret, {0x7368617264}),  // "shard"
+                             options.host.tcp.ephemeral_port_first};
     std::unique_ptr<sharded_host> made{new sharded_host{on, map}};
     if (options.steer == sharded_options::steering::automatic) {
         const result<steering_program> program = steering_program::load(map);

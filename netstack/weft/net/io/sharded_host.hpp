@@ -5,7 +5,8 @@
 // A connection belongs to the shard that tcp::shard_of says, from its first segment to its last. A
 // program in the kernel puts segments into their shard's queue; without the permission to load it,
 // or asked to, the shard that finds a foreign packet passes a copy on by message. Shard 0 speaks
-// ARP and ICMP, puts fragments together, and has UDP. Shard i runs on loop i, and everything of it
+// ARP and ICMP, and puts fragments together. Datagrams are spread the same way, over the sockets
+// that a program binds on each shard. Shard i runs on loop i, and everything of it
 // is used there. See docs/cores.md.
 
 #include <weft/net/io/host.hpp>

@@ -16,13 +16,14 @@ namespace {
 using reg = std::uint8_t;
 constexpr std::uint16_t ethertype_ipv4 = 0x0800;
 constexpr std::uint8_t protocol_tcp = 6;
+constexpr std::uint8_t protocol_udp = 17;
 
 /// Instructions in order; jumps to the one exit that answers 0 are filled in at the end.
 class assembler {
 public:
     // r0: loaded values and the answer. r1: scratch. r6: the context, as loads of packet bytes
     // demand; they destroy r1 to r5.
-    static constexpr reg r0 = 0, r1 = 1, r6 = 6, r7 = 7, r8 = 8;
+    static constexpr reg r0 = 0, r1 = 1, r6 = 6, r7 = 7, r8 = 8, r9 = 9;
 
     void move(reg to, reg from) { add(BPF_ALU64 | BPF_MOV | BPF_X, to, from); }
     void operate(int what, reg on, reg with) { add(BPF_ALU64 | what | BPF_X, on, with); }
@@ -49,12 +50,18 @@ public:
         to_zero_.push_back(code_.size());
         add(BPF_JMP | comparison | BPF_K, value, 0, 0, with);
     }
+    /// The jump, to be landed further on.
+    [[nodiscard]] std::size_t jump_if(int comparison, reg value, std::int32_t with) {
+        add(BPF_JMP | comparison | BPF_K, value, 0, 0, with);
+        return code_.size() - 1;
+    }
+    void land(std::size_t jump) {
+        code_[jump].off = static_cast<std::int16_t>(code_.size() - jump - 1);
+    }
     void exit() { add(BPF_JMP | BPF_EXIT, 0); }
 
     [[nodiscard]] std::vector<bpf_insn> finish() {
-        for (const std::size_t jump : to_zero_) {
-            code_[jump].off = static_cast<std::int16_t>(code_.size() - jump - 1);
-        }
+        for (const std::size_t jump : to_zero_) land(jump);
         add(BPF_ALU64 | BPF_MOV | BPF_K, r0);
         exit();
         return std::move(code_);
@@ -78,10 +85,11 @@ private:
     std::vector<std::size_t> to_zero_;
 };
 
-/// The steps of tcp::shard_of, on a received segment: its source is our remote end.
+/// The steps of tcp::shard_of, on a received packet: its source is our remote end.
 std::vector<bpf_insn> assemble(const tcp::shard_map& map) {
     using a = assembler;
-    constexpr reg value = a::r0, scratch = a::r1, header_bytes = a::r7, hash = a::r8;
+    constexpr reg value = a::r0, scratch = a::r1, header_bytes = a::r7, hash = a::r8,
+                  protocol = a::r9;
     a code;
     code.move(a::r6, a::r1);
     code.load_context(value, offsetof(__sk_buff, vlan_present));
@@ -99,13 +107,26 @@ std::vector<bpf_insn> assemble(const tcp::shard_map& map) {
     code.operate(BPF_AND, value, 0x3fff);
     code.answer_zero_if(BPF_JNE, value, 0);
     code.load_packet(BPF_B, 9);
-    code.answer_zero_if(BPF_JNE, value, protocol_tcp);
+    code.move(protocol, value);
+    const std::size_t if_udp = code.jump_if(BPF_JEQ, protocol, protocol_udp);
+    code.answer_zero_if(BPF_JNE, protocol, protocol_tcp);
+    code.land(if_udp);
     code.load_packet(BPF_W, 12);  // source
     code.move(hash, value);
     code.operate(BPF_LSH, hash, 32);
     code.load_packet(BPF_W, 16);  // destination
     code.operate(BPF_OR, hash, value);
     code.load_packet_at(BPF_W, header_bytes);  // both ports
+    const std::size_t if_tcp = code.jump_if(BPF_JNE, protocol, protocol_udp);
+    code.move(scratch, value);
+    code.operate(BPF_AND, scratch, 0xffff);
+    const std::size_t if_shared =
+        code.jump_if(BPF_JLT, scratch, static_cast<std::int32_t>(map.own_udp_ports_from));
+    code.operate(BPF_MOD, scratch, static_cast<std::int32_t>(map.count));
+    code.move(value, scratch);
+    code.exit();
+    code.land(if_tcp);
+    code.land(if_shared);
     code.constant(scratch, map.seed);
     code.operate(BPF_XOR, hash, scratch);
     code.constant(scratch, tcp::shard_multiplier_1);

@@ -1,10 +1,11 @@
 #pragma once
-// `tcp::shard_of` as an eBPF program: the kernel asks it for the queue of each frame that it puts
-// into a TAP (TUNSETSTEERINGEBPF), so a segment arrives at its shard from the first one on.
+// `tcp::shard_of` and `shard_of_datagram` as an eBPF program: the kernel asks it for the queue of
+// each frame that it puts into a TAP (TUNSETSTEERINGEBPF), so a segment arrives at its shard from
+// the first one on.
 //
-// Assembled by hand and loaded with bpf(2): no compiler, no library. What is no whole TCP segment
-// over IPv4 (ARP, fragments, VLAN tags, short frames) goes to queue 0. Needs CAP_BPF or
-// CAP_SYS_ADMIN; without it sharded_host steers in software.
+// Assembled by hand and loaded with bpf(2): no compiler, no library. What is no whole segment
+// or UDP datagram over IPv4 (ARP, fragments, VLAN tags, short frames) goes to queue 0. Needs
+// CAP_BPF or CAP_SYS_ADMIN; without it sharded_host steers in software.
 
 #include <weft/base/result.hpp>
 #include <weft/net/tcp/shard.hpp>

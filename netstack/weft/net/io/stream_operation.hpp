@@ -26,7 +26,8 @@ protected:
         : operation{on_event}, resume_{resume}, host_{owner}, connection_{on}, slot_{slot} {}
 
     /// Parks in the slot. An occupied one asserts, or finishes as busy where assertions are off.
-    void wait(stop_token stop) noexcept;
+    /// `in` has to be on the host's loop, which asserts too.
+    void wait(const environment& in) noexcept;
     void wait_again() noexcept;
     /// Finishes from the run queue without an event.
     void finish_soon() noexcept;
@@ -45,6 +46,8 @@ protected:
     tcp::connection* connection_;
 
 private:
+    void park_in_slot() noexcept;
+
     stop_token stop_;
     tcp::wait slot_;
 };
@@ -52,7 +55,7 @@ private:
 template <class Derived>
 class stream_wait : public stream_operation {
 public:
-    void start(const environment& in) noexcept { wait(in.stop); }
+    void start(const environment& in) noexcept { wait(in); }
 
 protected:
     stream_wait(completion resume, host* owner, tcp::connection* on, tcp::wait slot) noexcept

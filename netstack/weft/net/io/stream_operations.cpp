@@ -1,18 +1,25 @@
 #include <weft/net/io/host.hpp>
 #include <weft/net/io/stream_operations.hpp>
 
+#include <cassert>
+
 namespace weft::net {
 
 // ---- stream_operation
 
-void stream_operation::wait(stop_token stop) noexcept {
-    stop_ = stop;
-    park(host_->scheduler(), stop, connection_->waiter(slot_));
+void stream_operation::wait(const environment& in) noexcept {
+    assert(in.scheduler == &host_->scheduler() && "a stream is awaited on the loop of its host");
+    stop_ = in.stop;
+    park_in_slot();
+}
+
+void stream_operation::park_in_slot() noexcept {
+    park(host_->scheduler(), stop_, connection_->waiter(slot_));
 }
 
 void stream_operation::wait_again() noexcept {
     reset();
-    wait(stop_);
+    park_in_slot();
 }
 
 void stream_operation::finish_soon() noexcept { post_now(host_->scheduler()); }

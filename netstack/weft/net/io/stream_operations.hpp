@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace weft::net {
 
 class read_operation : public stream_wait<read_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::read_some";
     read_operation(completion resume, host* owner, tcp::connection* on,
                    std::span<std::byte> into) noexcept
         : stream_wait{resume, owner, on, tcp::wait::readable}, into_{into} {}
@@ -27,6 +29,7 @@ private:
 
 class read_exactly_operation : public stream_wait<read_exactly_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::read_exactly";
     read_exactly_operation(completion resume, host* owner, tcp::connection* on,
                            std::span<std::byte> into) noexcept
         : stream_wait{resume, owner, on, tcp::wait::readable}, rest_{into} {}
@@ -42,6 +45,7 @@ private:
 
 class readable_operation : public stream_wait<readable_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::readable";
     readable_operation(completion resume, host* owner, tcp::connection* on) noexcept
         : stream_wait{resume, owner, on, tcp::wait::readable} {}
 
@@ -52,6 +56,7 @@ public:
 
 class write_operation : public stream_wait<write_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::write_some";
     write_operation(completion resume, host* owner, tcp::connection* on,
                     std::span<const std::byte> bytes,
                     tcp::urgency how = tcp::urgency::normal) noexcept
@@ -72,6 +77,7 @@ private:
 
 class write_all_operation : public stream_wait<write_all_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::write_all";
     write_all_operation(completion resume, host* owner, tcp::connection* on,
                         std::span<const std::byte> bytes) noexcept
         : stream_wait{resume, owner, on, tcp::wait::writable}, rest_{bytes} {}
@@ -90,6 +96,7 @@ private:
 
 class urgent_operation : public stream_wait<urgent_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::urgent";
     urgent_operation(completion resume, host* owner, tcp::connection* on) noexcept
         : stream_wait{resume, owner, on, tcp::wait::urgent} {}
 
@@ -103,6 +110,7 @@ public:
 
 class shutdown_operation : public stream_wait<shutdown_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::shutdown";
     shutdown_operation(completion resume, host* owner, tcp::connection* on) noexcept
         : stream_wait{resume, owner, on, tcp::wait::fin_acked} {}
 
@@ -120,6 +128,7 @@ private:
 
 class closed_operation : public stream_wait<closed_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::closed";
     closed_operation(completion resume, host* owner, tcp::connection* on) noexcept
         : stream_wait{resume, owner, on, tcp::wait::finished} {}
 
@@ -130,6 +139,7 @@ public:
 
 class reached_operation : public stream_wait<reached_operation> {
 public:
+    static constexpr std::string_view trace_name = "tcp_stream::reached";
     reached_operation(completion resume, host* owner, tcp::connection* on,
                       tcp::state awaited) noexcept
         : stream_wait{resume, owner, on, tcp::wait::visited}, awaited_{awaited} {}

@@ -1,6 +1,8 @@
 #include <weft/net/io/host.hpp>
 #include <weft/net/io/tcp_listener.hpp>
 
+#include <cassert>
+
 namespace weft::net {
 
 listening::listening(host& owner, tcp::listener& opened) noexcept
@@ -10,6 +12,7 @@ listening::listening(host& owner, tcp::listener& opened) noexcept
 
 listening::~listening() {
     close();
+    while (!accepts_.empty()) accepts_.pop_front().listening_ = nullptr;
     host_.count_handle(-1);
 }
 
@@ -21,12 +24,19 @@ void listening::close() noexcept {
     host_.settle_later();
 }
 
+accept_operation::accept_operation(completion resume, listening* on) noexcept
+    : operation{&on_event}, resume_{resume}, listening_{on} {
+    if (listening_ != nullptr) listening_->accepts_.push_back(*this);
+}
+
 bool accept_operation::ready() const noexcept {
     if (is_closed()) return true;
     return listening_->listener_->can_accept_at_once();
 }
 
 void accept_operation::start(const environment& in) noexcept {
+    assert(in.scheduler == &listening_->host_.scheduler() &&
+           "a listener is awaited on the loop of its host");
     stop_ = in.stop;
     park(listening_->host_.scheduler(), stop_, listening_->listener_->waiters());
 }

@@ -12,10 +12,12 @@
 #include <weft/net/tcp/listener.hpp>
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace weft::net {
 
+class accept_operation;
 class host;
 
 /// A listener of the stack and who holds it. It stays where it is while the handle moves, and while
@@ -35,12 +37,16 @@ private:
     host& host_;
     tcp::listener* listener_;
     endpoint local_;
+    intrusive_list<accept_operation, accept_operation> accepts_;  // to be told when it goes
 };
 
-class accept_operation : public operation {
+/// Knows its listener as long as there is one: destroying that while an accept waits, or before an
+/// accept that was made is awaited, ends the accept with `errc::closing`.
+class accept_operation : public operation, public list_hook<accept_operation> {
 public:
-    accept_operation(completion resume, listening* on) noexcept
-        : operation{&on_event}, resume_{resume}, listening_{on} {}
+    static constexpr std::string_view trace_name = "tcp_listener::accept";
+
+    accept_operation(completion resume, listening* on) noexcept;
 
     accept_operation(const accept_operation&) = delete;
     accept_operation& operator=(const accept_operation&) = delete;
@@ -52,6 +58,8 @@ public:
     result<tcp_stream> finish() noexcept;
 
 private:
+    friend class listening;
+
     static void on_event(operation& posted) noexcept;
     void answer_call() noexcept;
     [[nodiscard]] bool is_closed() const noexcept {
@@ -77,7 +85,7 @@ public:
     /// to, and ends with `errc::timed_out` when nobody goes on with it. A connection that ended
     /// while it waited is handed over too: reads give what came, then the error. Resumes on the
     /// host's loop. Any number may wait, first come first served. Cancelling takes nothing. Errors:
-    /// `errc::closing` when the listener was closed, `weft::errc::canceled`.
+    /// `errc::closing` when the listener was closed or destroyed, `weft::errc::canceled`.
     [[nodiscard]] awaiter<accept_operation> accept() noexcept {
         return awaiter<accept_operation>{listening_.get()};
     }

@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -70,6 +71,7 @@ protected:
 
 class receive_operation : public udp_operation {
 public:
+    static constexpr std::string_view trace_name = "udp_socket::receive_from";
     receive_operation(completion resume, bound_socket* on, std::span<std::byte> into) noexcept
         : udp_operation{&on_event, resume, on}, into_{into} {}
     /// Destroyed when it had been told of a datagram and did not run yet: the next one gets it.
@@ -87,6 +89,7 @@ private:
 
 class send_operation : public udp_operation {
 public:
+    static constexpr std::string_view trace_name = "udp_socket::send_to";
     send_operation(completion resume, bound_socket* on, std::span<const std::byte> bytes,
                    const std::optional<endpoint>& to) noexcept
         : udp_operation{&on_event, resume, on}, bytes_{bytes}, to_{to} {}

@@ -71,7 +71,8 @@ std::uint16_t demux::choose_port(const ip_address& local, std::uint64_t random) 
     for (std::uint32_t tried = 0; tried < count; ++tried) {
         const auto port =
             static_cast<std::uint16_t>(ephemeral_.first + (random % count + tried) % count);
-        if (!is_in_use({local, port})) return port;
+        const bool is_ours = port % ephemeral_.divisor == ephemeral_.remainder;
+        if (is_ours && !is_in_use({local, port})) return port;
     }
     return 0;
 }

@@ -26,6 +26,9 @@ namespace weft::net::udp {
 struct port_range {
     std::uint16_t first = 32768;
     std::uint16_t last = 65535;
+    /// When several stacks share the address: only those that leave `remainder`.
+    std::uint32_t divisor = 1;
+    std::uint32_t remainder = 0;
 };
 
 class demux {
